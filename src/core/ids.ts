@@ -1,0 +1,21 @@
+// Ids of codexd's own. They are the only part of a file name that varies, so their alphabet is closed.
+
+import { randomUUID } from "node:crypto";
+
+export type UuidSource = () => string;
+export const systemUuid: UuidSource = randomUUID;
+
+export type IdKind = "session" | "turn" | "run" | "approval" | "daemon";
+
+const PREFIX: Record<IdKind, string> = {
+  session: "ses",
+  turn: "sub",
+  run: "run",
+  approval: "apr",
+  daemon: "dmn",
+};
+
+/** `<prefix>_<32 hex digits>`; a turn's id is its `submissionId`. */
+export function createId(kind: IdKind, uuid: UuidSource): string {
+  return `${PREFIX[kind]}_${uuid().replaceAll("-", "")}`;
+}

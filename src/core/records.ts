@@ -1,0 +1,154 @@
+// The records that outlive everything: what they hold, and nothing of how they are kept.
+//
+// Every field is always there; null means absent. The names are public API (HTTP, files and library alike).
+
+export const SESSION_PURPOSES = ["duplex", "smoke", "worker"] as const;
+export type SessionPurpose = (typeof SESSION_PURPOSES)[number];
+
+export const SANDBOX_MODES = ["read-only", "workspace-write", "danger-full-access"] as const;
+export type SandboxMode = (typeof SANDBOX_MODES)[number];
+
+/** A word, or an object such as `{granular: {…}}`: passed on to Codex as it came. */
+export type ApprovalPolicy = string | Record<string, unknown>;
+
+/** What `thread/start` was asked for, so that a resumed or new thread gets the same; null where it was left to Codex. */
+export interface ThreadProfile {
+  readonly cwd: string | null;
+  readonly model: string | null;
+  readonly modelProvider: string | null;
+  readonly serviceTier: string | null;
+  readonly reasoningEffort: string | null;
+  readonly approvalPolicy: ApprovalPolicy | null;
+  readonly sandbox: SandboxMode | null;
+  /** The whole policy where a turn has set one that no `SandboxMode` says; it goes with the next turn. */
+  readonly sandboxPolicy: Record<string, unknown> | null;
+  readonly personality: string | null;
+  readonly ephemeral: boolean | null;
+  readonly baseInstructions: string | null;
+  readonly developerInstructions: string | null;
+  readonly config: Record<string, unknown> | null;
+}
+
+export interface SessionRecord {
+  readonly sessionId: string;
+  readonly purpose: SessionPurpose;
+  /** Codex's id; null until Codex has given one (`registerSession`). */
+  readonly threadId: string | null;
+  readonly status: "active" | "closed";
+  /** The app-server's endpoint, `stdio://` for a child of codexd's own. */
+  readonly endpoint: string;
+  readonly childPid: number | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** What is in force, as Codex has answered it. */
+  readonly cwd: string | null;
+  readonly model: string | null;
+  readonly modelProvider: string | null;
+  readonly serviceTier: string | null;
+  readonly reasoningEffort: string | null;
+  readonly approvalPolicy: ApprovalPolicy | null;
+  readonly sandbox: SandboxMode | null;
+  readonly currentTurnId: string | null;
+  readonly lastTurnId: string | null;
+  readonly lastTurnStatus: TurnStatus | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What was asked for, by the session or by a later turn's overrides. */
+  readonly profile: ThreadProfile;
+  /** True once a turn has started on `threadId`: before that Codex cannot resume it. */
+  readonly hasTurns: boolean;
+}
+
+export const TURN_STATUSES = ["queued", "inProgress", "completed", "failed", "interrupted"] as const;
+export type TurnStatus = (typeof TURN_STATUSES)[number];
+
+/** Codex's own counts, for this turn alone. */
+export interface TokenUsage {
+  readonly totalTokens: number;
+  readonly inputTokens: number;
+  readonly cachedInputTokens: number;
+  readonly outputTokens: number;
+  readonly reasoningOutputTokens: number;
+}
+
+export interface TurnError {
+  readonly message: string;
+  /** Why codexd ended the turn itself (`child_exited`, `daemon_restarted`, …); null where Codex ended it. */
+  readonly reason: string | null;
+  readonly codexErrorInfo: unknown;
+  readonly additionalDetails: string | null;
+}
+
+/** The receipt of a turn: one object that says what it was and how it ended. */
+export interface TurnRecord {
+  /** codexd's own id; null for a turn that codexd saw but did not start. */
+  readonly submissionId: string | null;
+  /** Codex's id; null until it has answered. */
+  readonly turnId: string | null;
+  readonly sessionId: string;
+  readonly threadId: string | null;
+  readonly status: TurnStatus;
+  readonly startedAt: string | null;
+  readonly completedAt: string | null;
+  readonly durationMs: number | null;
+  /** Codex input items as they were sent; null for an adopted turn. */
+  readonly input: readonly unknown[] | null;
+  readonly finalMessage: string | null;
+  readonly error: TurnError | null;
+  readonly tokenUsage: TokenUsage | null;
+  /** The turn's first and last event; `lastSeq` is null while it runs. */
+  readonly firstSeq: number;
+  readonly lastSeq: number | null;
+}
+
+/** The key under which a turn is kept: its `submissionId`, or Codex's id where codexd did not start it. */
+export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): string {
+  return turn.submissionId ?? turn.turnId ?? "";
+}
+
+/** The lists' short form, without what can be large. */
+export function turnSummary(turn: TurnRecord): Omit<TurnRecord, "input"> {
+  const { input: _, ...summary } = turn;
+  return summary;
+}
+
+export const CHILD_STATUSES = [
+  "idle", "starting", "running", "external", "restarting", "failed", "stopped",
+] as const;
+export type ChildStatus = (typeof CHILD_STATUSES)[number];
+
+export interface ChildState {
+  readonly status: ChildStatus;
+  readonly pid: number | null;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly endpoint: string;
+  readonly startedAt: string | null;
+  readonly exitedAt: string | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly restarts: number;
+  readonly lastError: string | null;
+}
+
+export interface DaemonState {
+  readonly started: boolean;
+  readonly startedAt: string | null;
+  readonly stoppedAt: string | null;
+  readonly updatedAt: string;
+  readonly pid: number | null;
+  readonly child: ChildState;
+}
+
+export interface Identity {
+  readonly daemonId: string;
+  readonly nodeId: string;
+  readonly version: string;
+  readonly createdAt: string;
+}
+
+/** One page of a list, newest first; `nextCursor` is null on the last one. */
+export interface Page<T> {
+  readonly records: readonly T[];
+  readonly nextCursor: string | null;
+}

@@ -1,0 +1,131 @@
+// The use cases as the edge sees them: one interface, which HTTP, the library and tests share.
+//
+// Every read gives journaled state only: it takes its picture, then waits until all of it is in the journal.
+
+import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
+import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
+import type { CreateSessionInput, StartTurnInput } from "./inputs.ts";
+import type { Readiness, ServiceStatus, StatusSnapshot } from "./status.ts";
+
+export interface Services {
+  readonly sessions: SessionService;
+  readonly turns: TurnService;
+  readonly events: EventService;
+  readonly status: StatusService;
+}
+
+export interface ListQuery {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** A process that a stop has ended, or failed to end. */
+export interface StoppedProcess {
+  readonly pid: number;
+  readonly command: string;
+  readonly signal: string;
+}
+
+export interface StopOutcome {
+  readonly session: SessionRecord;
+  /** The turn that was ended; null when the session was idle. */
+  readonly turn: TurnRecord | null;
+  readonly stopped: readonly StoppedProcess[];
+  readonly survived: readonly StoppedProcess[];
+}
+
+export interface SessionService {
+  /** `created` is false when `threadId` named an active session, which is given back as it is. */
+  create(input: CreateSessionInput): Promise<{ session: SessionRecord; created: boolean }>;
+  list(query: ListQuery & { status: string | null; purpose: string | null }): Promise<Page<SessionRecord>>;
+  get(sessionId: string): Promise<{ session: SessionRecord; recentEvents: readonly CodexdEvent[] }>;
+  close(sessionId: string): Promise<StopOutcome>;
+  interrupt(sessionId: string): Promise<StopOutcome>;
+}
+
+export interface AcceptedTurn {
+  readonly session: SessionRecord;
+  readonly submissionId: string | null;
+  readonly turnId: string | null;
+  /** Set when `waitMs` was given and the turn ended within it. */
+  readonly turn: TurnRecord | null;
+}
+
+export interface TurnService {
+  /** `signal` aborts the waiting, never the turn. */
+  start(input: StartTurnInput, signal?: AbortSignal): Promise<AcceptedTurn>;
+  /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
+  get(id: string, waitMs: number, signal?: AbortSignal): Promise<TurnRecord>;
+  list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
+}
+
+/** Null means that everything passes; `types` may end in `*`. */
+export interface EventFilter {
+  readonly session: string | null;
+  readonly thread: string | null;
+  readonly run: string | null;
+  readonly types: readonly string[] | null;
+}
+
+export interface EventPage {
+  /** Each element is one event as JSON text, as it stands in the journal. */
+  readonly events: readonly string[];
+  readonly nextAfter: number;
+  readonly oldestSeq: number;
+  readonly headSeq: number;
+}
+
+export interface Resume {
+  /** `gap`: the cursor was older than the journal, the stream starts at `oldestSeq`. */
+  readonly status: "live" | "ok" | "gap";
+  readonly oldestSeq: number;
+  readonly headSeq: number;
+}
+
+/** Who takes events of a stream. */
+export interface EventSink {
+  /**
+   * Takes the next events. `entries` is `batch.entries` itself when all of them are meant, so that the sink can
+   * share one encoding of the whole batch among all its like.
+   */
+  write(batch: EventBatch, entries: readonly EventEntry[]): void;
+  /** Nothing was written for `LIMITS.streamHeartbeatMs`; `seq` is the newest that the filter has looked at. */
+  heartbeat(seq: number): void;
+  /** Resolves when the reader has taken enough for a replay to go on, or has gone. */
+  drained(): Promise<void>;
+  /** The stream cannot go on (the journal could not be read): the sink closes. */
+  fail(error: unknown): void;
+}
+
+export interface EventStream {
+  readonly resume: Resume;
+  /** Resolves when all that a snapshot taken in the tick of `open` shows is in the journal. */
+  readonly ready: Promise<void>;
+  /** Begins to write to the sink: replay first, then live, without a gap or a repeat. */
+  start(): void;
+  close(): void;
+}
+
+export interface EventService {
+  /**
+   * @param after null is the oldest.
+   * @throws {CodexdError} `cursor_expired` or `cursor_ahead`.
+   */
+  page(query: { after: number | null; limit: number; filter: EventFilter }): Promise<EventPage>;
+  /**
+   * @param after null is live: only what is committed after this call.
+   * @throws {CodexdError} `cursor_ahead`. A cursor older than the journal shows as `gap`: WebSocket says so in
+   *   `hello`, the HTTP forms refuse it.
+   */
+  open(options: { after: number | null; filter: EventFilter; sink: EventSink }): EventStream;
+}
+
+export interface StatusService {
+  /** Of this tick, without waiting for the journal. */
+  snapshot(): StatusSnapshot;
+  service(): ServiceStatus;
+  /** `{service, snapshot, limits, liveness, compat}` of journaled state. */
+  status(): Promise<Record<string, unknown>>;
+  readiness(): Readiness;
+  recentEvents(): readonly CodexdEvent[];
+}
