@@ -145,7 +145,7 @@ function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "an array";
   if (isObject(value)) return "an object";
-  const text = JSON.stringify(value) ?? typeof value;
+  const text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? typeof value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

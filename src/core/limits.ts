@@ -21,6 +21,8 @@ export const LIMITS = {
   childNoiseCharsMax: 200,
   childLogBytesMax: 16 * MIB,
   childStopGraceMs: 2 * SECOND,
+  /** How long the output of a child that has exited is still read, when a descendant holds its pipe open. */
+  childPipeDrainMs: 500,
   childRestart: { firstMs: 250, mostMs: 30 * SECOND, jitter: 0.2 },
   /** A child that lived this long starts its count of failures anew. */
   childHealthyMs: 60 * SECOND,
@@ -60,6 +62,10 @@ export const LIMITS = {
   connectionsCheckMs: SECOND,
   /** TCP and the Unix socket are counted apart, so that a flood on one leaves the other usable. */
   connectionsMax: 256,
+  /** A refused sender's bytes are thrown away this long, so that a reset does not take the answer from it. */
+  lingerMs: SECOND,
+  /** Requests in flight have this long to end when the edge stops. */
+  edgeStopMs: 2 * SECOND,
   /** Node's own fetch gives up at 300 s. */
   waitMsMax: 240_000,
   pageDefault: 100,
@@ -74,11 +80,19 @@ export const LIMITS = {
   /** What the fragments of one message may pin, so that 10,000 fragments of one byte cost what they look like. */
   wsFragmentsPinnedBytesMax: 2 * MIB,
   wsPingMs: 20 * SECOND,
+  /** How often one shared timer looks for silent and for slow peers. */
+  wsTickMs: SECOND,
+  /** A peer that lets this many pongs wait is not read from until it has taken half of them. */
+  wsPongsWaitingMax: 1024,
   wsCloseMs: 2 * SECOND,
   /** A slow reader has this long above the soft bound, none above the hard one. */
   streamSoftBytes: MIB,
   streamSoftMs: 10 * SECOND,
   streamHardBytes: 8 * MIB,
+  /** A replay goes on when its reader has no more than this before it. */
+  streamDrainedBytes: 256 * KIB,
+  /** Messages that a client may send before it has had its `hello`. */
+  wsEarlyMessagesMax: 64,
   streamHeartbeatMs: 20 * SECOND,
   /** Events wait this long at most for company, once a stream is busy. */
   streamWindowMs: 2,
@@ -91,4 +105,14 @@ export const LIMITS = {
   metadataBytesMax: 16 * KIB,
   /** Codex's own limit on a text input, in characters. */
   inputTextCharsMax: 1_048_576,
+
+  /** Node fires a longer timer at once. */
+  timerMsMax: 2_147_483_647,
+  /** codexd's own clients: to reach the daemon, and to have a plain answer from it. */
+  clientConnectMs: 2 * SECOND,
+  clientReplyMs: 10 * SECOND,
+  clientPollMs: 100,
+  clientReplyBytesMax: 64 * MIB,
+  /** A daemon ends within `shutdownMs`; who waits for it waits a little longer. */
+  clientShutdownMs: 25 * SECOND,
 } as const;

@@ -54,8 +54,8 @@ export interface SessionRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** What was asked for, by the session or by a later turn's overrides. */
   readonly profile: ThreadProfile;
-  /** True once a turn has started on `threadId`: before that Codex cannot resume it. */
-  readonly hasTurns: boolean;
+  /** True once Codex has ended a turn on `threadId`: before that a restart may lose the thread. */
+  readonly threadDurable: boolean;
 }
 
 export const TURN_STATUSES = ["queued", "inProgress", "completed", "failed", "interrupted"] as const;
