@@ -1,0 +1,162 @@
+// One life of an owned app-server, from spawn to exit: the process, its transport and its client.
+//
+// Deliberately not: whether and when the next life begins (supervisor.ts). Invariant: `onEnd` is called exactly once,
+// after the last message has been handled and every call has been settled.
+
+import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
+import { createDeferred } from "../base/deferred.ts";
+import { errorMessage } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { CodexAppServerClient } from "./app-server-client.ts";
+import type { ChildOutput } from "./child-output.ts";
+import type { RpcHandlers } from "./rpc-client.ts";
+import { bytesOf, type ChildHandle, type Spawner, type SpawnOptions } from "./spawner.ts";
+import { createCodexdAppServerStdioTransport } from "./transport-stdio.ts";
+
+export interface LifeEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Why, as far as codexd knows more than the exit code says. */
+  readonly reason: string | null;
+  /** The process never came to be. */
+  readonly spawnFailed: boolean;
+  /** True unless starting it again cannot help: the command is missing, or not to be executed. */
+  readonly canRetry: boolean;
+}
+
+/** What the machine is short of now and may have again in a moment; ETXTBSY is a program that is being replaced. */
+const PASSING_ERRORS: ReadonlySet<unknown> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETXTBSY"]);
+
+/** The end of a life that never began, for what the spawner threw or its child told. */
+export function spawnFailure(error: unknown): LifeEnd {
+  const code = isObject(error) ? error["code"] : undefined;
+  const canRetry = PASSING_ERRORS.has(code);
+  return { exitCode: null, signal: null, reason: errorMessage(error), spawnFailed: true, canRetry };
+}
+
+export interface ChildLife {
+  readonly pid: number | null;
+  readonly client: CodexAppServerClient;
+  /** Resolves when the process has come to be or failed to. */
+  readonly spawned: Promise<void>;
+  /** End of stdin, grace, SIGTERM, grace, SIGKILL; resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Gives this life up for the given reason. */
+  abandon(reason: string): void;
+}
+
+export interface ChildLifeOptions {
+  readonly spawner: Spawner;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly spawnOptions: SpawnOptions;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly output: ChildOutput;
+  readonly handlers: Omit<RpcHandlers, "onClose" | "onNoise">;
+  onSpawn(pid: number | null): void;
+  onEnd(end: LifeEnd): void;
+}
+
+/** @throws what the spawner throws. */
+export function startChildLife(options: ChildLifeOptions): ChildLife {
+  const { clock, output } = options;
+  const child = options.spawner.spawn(options.command, options.args, options.spawnOptions);
+  const spawned = createDeferred<void>();
+  const ended = createDeferred<void>();
+  let exit: { code: number | null; signal: string | null } | undefined;
+  let streamClosed = false;
+  let reason: string | null = null;
+  let born = false;
+  let stopping = false;
+  let done = false;
+
+  output.begin(child.pid ?? null);
+
+  const end = (failure?: LifeEnd): void => {
+    if (done) return;
+    done = true;
+    output.flush();
+    const { code = null, signal = null } = exit ?? {};
+    options.onEnd(failure ?? { exitCode: code, signal, reason, spawnFailed: false, canRetry: true });
+    spawned.resolve();
+    ended.resolve();
+  };
+
+  const client = new CodexAppServerClient({
+    clientInfo: { version: options.version },
+    transport: createCodexdAppServerStdioTransport(child),
+    clock,
+    handlers: {
+      ...options.handlers,
+      onNoise: (text) => output.noise(text),
+      onClose(error) {
+        streamClosed = true;
+        if (error !== null) reason ??= errorMessage(error);
+        if (exit !== undefined) return end();
+        // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.
+        clock.after(LIMITS.childStopGraceMs, () => {
+          if (exit !== undefined || done || stopping) return;
+          reason ??= "it closed its stdout and lived on";
+          child.kill("SIGKILL");
+        });
+      },
+    },
+  });
+
+  child.stderr.on("data", (chunk) => {
+    // After its end only a descendant still speaks, and would be taken for the next child.
+    if (!done) output.stderr(bytesOf(chunk));
+  });
+  child.stderr.on("error", () => undefined);
+  child.on("spawn", () => {
+    born = true;
+    options.onSpawn(child.pid ?? null);
+    spawned.resolve();
+  });
+  child.on("error", (error) => {
+    // A signal that could not be sent tells itself here too.
+    if (born || done) return;
+    client.abort();
+    end(spawnFailure(error));
+  });
+  child.on("exit", (code, signal) => {
+    exit = { code, signal };
+    if (streamClosed) return end();
+    // Reading may be on hold: what the child has said is read to its end.
+    client.resume();
+    // A descendant that inherited the pipe can hold it open: what the child itself said has come by then.
+    clock.after(LIMITS.childPipeDrainMs, () => client.abort());
+  });
+
+  return {
+    get pid() {
+      return child.pid ?? null;
+    },
+    client,
+    spawned: spawned.promise,
+    async stop() {
+      if (done) return;
+      stopping = true;
+      client.resume();
+      client.close();
+      const terminate = clock.after(LIMITS.childStopGraceMs, () => child.kill("SIGTERM"));
+      const kill = clock.after(2 * LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
+      await ended.promise;
+      terminate.cancel();
+      kill.cancel();
+    },
+    abandon(why) {
+      reason ??= why;
+      terminateSoon(child, clock, () => done);
+    },
+  };
+}
+
+function terminateSoon(child: ChildHandle, clock: Clock, isDone: () => boolean): void {
+  child.kill("SIGTERM");
+  clock.after(LIMITS.childStopGraceMs, () => {
+    if (!isDone()) child.kill("SIGKILL");
+  });
+}

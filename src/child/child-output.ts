@@ -1,0 +1,106 @@
+// What a child says outside the protocol: its stderr, and lines on stdout that are no messages.
+//
+// All of it goes to the log files; events carry it at a bounded rate, and the last lines are kept to say why a child
+// has died. Invariant: secrets are redacted before anything is kept, logged or told.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import type { EventDraft } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
+import { redact } from "../core/redact.ts";
+import { createLineSplitter, type LineSplitter } from "../protocol/lines.ts";
+import type { RotatingLog } from "./rotating-log.ts";
+
+export interface ChildOutput {
+  /** A new life: the lines kept so far are forgotten. */
+  begin(pid: number | null): void;
+  stderr(chunk: Buffer): void;
+  noise(text: string): void;
+  /** The newest lines of stderr, oldest first. */
+  lastStderrLines(): readonly string[];
+  /** Tells what is still held back. */
+  flush(): void;
+}
+
+export interface ChildOutputOptions {
+  readonly clock: Clock;
+  readonly stdoutLog: RotatingLog;
+  readonly stderrLog: RotatingLog;
+  report(draft: EventDraft): void;
+  readonly secrets: () => readonly string[];
+}
+
+const ANSI_COLOURS = /\u001b\[[0-9;]*m/g;
+
+export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets }: ChildOutputOptions): ChildOutput {
+  const intervalMs = 1000 / LIMITS.childStderrEventsPerSecond;
+  let pid: number | null = null;
+  let kept: string[] = [];
+  let held: string[] = [];
+  let heldChars = 0;
+  let dropped = 0;
+  let timer: Timer | undefined;
+  let lines: LineSplitter = newSplitter();
+
+  function newSplitter(): LineSplitter {
+    return createLineSplitter({
+      lineBytesMax: LIMITS.childLineBytesMax,
+      onLine: onStderrLine,
+      // The splitter has stopped: a new one takes what follows, so that one endless line does not silence the rest.
+      onOverflow() {
+        lines = newSplitter();
+        dropped += 1;
+      },
+    });
+  }
+
+  function onStderrLine(raw: string): void {
+    const line = redact(raw.replace(ANSI_COLOURS, ""), secrets());
+    stderrLog.append(`${line}\n`);
+    const short = line.slice(0, LIMITS.childStderrLineBytesMax);
+    kept.push(short);
+    if (kept.length > LIMITS.childStderrLinesKept) kept.shift();
+    // What one event may hold is bounded; beyond it lines are counted, and whole in the log file.
+    if (heldChars < LIMITS.childStderrLineBytesMax) {
+      held.push(short);
+      heldChars += short.length;
+    } else {
+      dropped += 1;
+    }
+    timer ??= clock.after(intervalMs, tell);
+  }
+
+  function tell(): void {
+    timer?.cancel();
+    timer = undefined;
+    if (held.length === 0) return;
+    report({
+      level: "warn",
+      type: "child.stderr",
+      message: held[0] ?? "",
+      detail: { pid, text: held.join("\n"), lines: held.length, droppedLines: dropped },
+    });
+    held = [];
+    heldChars = 0;
+    dropped = 0;
+  }
+
+  return {
+    begin(newPid) {
+      pid = newPid;
+      kept = [];
+      lines = newSplitter();
+    },
+    stderr: (chunk) => lines.push(chunk),
+    noise(text) {
+      const line = redact(text, secrets());
+      stdoutLog.append(`${line}\n`);
+      const short = line.slice(0, LIMITS.childNoiseCharsMax);
+      report({ level: "warn", type: "child.stdout", message: short, detail: { pid, text: short } });
+    },
+    lastStderrLines: () => kept,
+    flush() {
+      lines.end();
+      tell();
+    },
+  };
+}

@@ -1,0 +1,175 @@
+// JSON-RPC calls to an app-server: ids, a window of calls under way, time limits, and one outcome for each call.
+//
+// Deliberately not: methods, restarts, retries. Invariants: a call settles exactly once, at the latest when the
+// transport closes; a request is never sent twice; answers settle in the read loop, before the next message is read,
+// so that what follows an answer on the wire is never handled before it.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { createDeferred, type Deferred } from "../base/deferred.ts";
+import { CodexdError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import {
+  encodeError, encodeNotification, encodeRequest, encodeResult, parseRpcLine, type RpcId,
+} from "../protocol/json-rpc.ts";
+import type { Transport } from "./transport.ts";
+
+/** What the peer sends of its own accord. */
+export interface RpcHandlers {
+  onNotification(method: string, params: Record<string, unknown>, emittedAtMs: number | null): void;
+  onRequest(id: RpcId, method: string, params: Record<string, unknown>): void;
+  /** A line that is no JSON-RPC message. */
+  onNoise(text: string): void;
+  /** Calls under way have been settled when this is called. */
+  onClose(reason: Error | null): void;
+}
+
+export interface CallOptions {
+  /** Milliseconds until the call fails with `timeout`; a late answer is dropped. */
+  readonly timeoutMs?: number;
+  /** Called with the result in the read loop, before anything else that the peer sent after it is handled. */
+  readonly onResult?: (result: unknown) => void;
+}
+
+export interface RpcClient {
+  /**
+   * @throws (rejects) {CodexdError} `app_server_error` with Codex's `code` and `message` in `detail`; `timeout`;
+   *   `child_restarted` when the transport closes first; `not_ready` when too many calls wait.
+   */
+  call(method: string, params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
+  notify(method: string): void;
+  answer(id: RpcId, result: unknown): void;
+  refuse(id: RpcId, code: number, message: string): void;
+  /** Calls that have been sent and not answered. */
+  readonly underWay: number;
+}
+
+interface Call {
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+  readonly options: CallOptions;
+  readonly outcome: Deferred<unknown>;
+  timer: Timer | undefined;
+}
+
+export interface RpcClientOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly handlers: RpcHandlers;
+  readonly callsMax?: number;
+  readonly waitingMax?: number;
+}
+
+export function createRpcClient({
+  transport, clock, handlers, callsMax = LIMITS.childCallsMax, waitingMax = LIMITS.childCallsWaitingMax,
+}: RpcClientOptions): RpcClient {
+  const underWay = new Map<number, Call>();
+  const waiting: Call[] = [];
+  let lastId = 0;
+  let closed = false;
+
+  const send = (call: Call): void => {
+    const id = ++lastId;
+    underWay.set(id, call);
+    const timeoutMs = call.options.timeoutMs ?? LIMITS.childCallMs;
+    call.timer = clock.after(timeoutMs, () => {
+      underWay.delete(id);
+      call.outcome.reject(new CodexdError("timeout", `Codex did not answer ${call.method} within ${timeoutMs} ms`));
+      sendWaiting();
+    });
+    transport.send(encodeRequest(id, call.method, call.params));
+  };
+
+  const sendWaiting = (): void => {
+    while (underWay.size < callsMax) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      send(next);
+    }
+  };
+
+  /** Takes the call that an answer is for; an answer to nothing (a late or second one) is dropped. */
+  const take = (id: RpcId): Call | undefined => {
+    const call = typeof id === "number" ? underWay.get(id) : undefined;
+    if (call === undefined) return undefined;
+    underWay.delete(id as number);
+    call.timer?.cancel();
+    return call;
+  };
+
+  const settle = (call: Call, result: unknown): void => {
+    try {
+      call.options.onResult?.(result);
+      call.outcome.resolve(result);
+    } catch (error) {
+      // The caller's own failure is the caller's to have: the read loop goes on.
+      call.outcome.reject(error);
+    }
+  };
+
+  const onMessage = (text: string): void => {
+    const message = parseRpcLine(text);
+    switch (message.kind) {
+      case "notification":
+        return handlers.onNotification(message.method, message.params, message.emittedAtMs);
+      case "request":
+        return handlers.onRequest(message.id, message.method, message.params);
+      case "noise":
+        return handlers.onNoise(message.text);
+      case "response": {
+        const call = take(message.id);
+        if (call !== undefined) settle(call, message.result);
+        return sendWaiting();
+      }
+      case "error": {
+        const call = take(message.id);
+        if (call !== undefined) call.outcome.reject(appServerError(call.method, message.error));
+        return sendWaiting();
+      }
+    }
+  };
+
+  const onClose = (reason: Error | null): void => {
+    if (closed) return;
+    closed = true;
+    const owed = [...underWay.values(), ...waiting];
+    underWay.clear();
+    waiting.length = 0;
+    for (const call of owed) {
+      call.timer?.cancel();
+      call.outcome.reject(childGone(call.method));
+    }
+    handlers.onClose(reason);
+  };
+
+  transport.connect({ onMessage, onClose });
+
+  return {
+    call(method, params, options = {}) {
+      if (closed) return Promise.reject(childGone(method));
+      const call: Call = { method, params, options, outcome: createDeferred<unknown>(), timer: undefined };
+      if (underWay.size < callsMax) send(call);
+      else if (waiting.length < waitingMax) waiting.push(call);
+      else return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
+      return call.outcome.promise;
+    },
+    notify: (method) => transport.send(encodeNotification(method)),
+    answer: (id, result) => transport.send(encodeResult(id, result)),
+    refuse: (id, code, message) => transport.send(encodeError(id, code, message)),
+    get underWay() {
+      return underWay.size;
+    },
+  };
+}
+
+function appServerError(method: string, error: { code: number; message: string; data?: unknown }): CodexdError {
+  return new CodexdError("app_server_error", `Codex refused ${method}: ${error.message}`, {
+    method,
+    code: error.code,
+    message: error.message,
+    ...(error.data === undefined ? {} : { data: error.data }),
+  });
+}
+
+function childGone(method: string): CodexdError {
+  return new CodexdError("child_restarted", `the app-server ended before it answered ${method}`);
+}

@@ -1,0 +1,71 @@
+// Processes as a parameter: what codexd needs of a child, and the one place that starts a real one.
+//
+// Invariant: no shell, and a process group of its own, so that Ctrl-C in codexd's terminal ends codexd alone, which
+// then ends its children in order.
+
+import { spawn } from "node:child_process";
+
+/** A readable end of a child, as much of it as codexd uses; a spawner of the user's own may give text. */
+export interface ChildReadable {
+  on(event: "data", listener: (chunk: Buffer | string) => void): unknown;
+  on(event: "end" | "close", listener: () => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  pause?(): unknown;
+  resume?(): unknown;
+}
+
+export interface ChildWritable {
+  write(text: string): unknown;
+  end(): unknown;
+  on?(event: "error", listener: (error: Error) => void): unknown;
+}
+
+export interface ChildHandle {
+  readonly pid?: number | undefined;
+  readonly stdin: ChildWritable;
+  readonly stdout: ChildReadable;
+  readonly stderr: ChildReadable;
+  kill(signal?: NodeJS.Signals): unknown;
+  on(event: "spawn", listener: () => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "exit", listener: (code: number | null, signal: string | null) => void): unknown;
+}
+
+export interface SpawnOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Spawner {
+  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildHandle;
+}
+
+export const processSpawner: Spawner = {
+  spawn(command, args, { cwd, env }) {
+    const child = spawn(command, args, { cwd, env, detached: true, shell: false, stdio: ["pipe", "pipe", "pipe"] });
+    if ((child.stdin as unknown) !== undefined) return child;
+    // Out of file descriptors Node gives a child without pipes, and an error on the next tick that must not go unheard.
+    child.on("error", () => undefined);
+    throw Object.assign(new Error(`spawn ${command}: no file descriptor is left`), { code: "EMFILE" });
+  },
+};
+
+export function bytesOf(chunk: Buffer | string): Buffer {
+  return typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+}
+
+/**
+ * The environment of the child: codexd's own without its `BAA_CODEXD_*` settings, which are not the child's
+ * business, plus the two that tell a child who started it.
+ */
+export function childEnvironment(
+  env: NodeJS.ProcessEnv,
+  { daemonId, endpoint }: { daemonId: string; endpoint: string },
+): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith("BAA_CODEXD_") && !name.startsWith("CODEXD_"));
+  return {
+    ...Object.fromEntries(kept),
+    BAA_CODEXD_DAEMON_ID: daemonId,
+    BAA_CODEXD_SERVER_ENDPOINT: endpoint,
+  };
+}

@@ -1,0 +1,22 @@
+// A transport moves whole messages between codexd and an app-server; it knows no methods.
+
+export interface TransportHandlers {
+  /** One JSON-RPC message, or what the peer sent in its place; without a line end. */
+  onMessage(text: string): void;
+  /** Called once, when nothing more can come or go; null where the end was asked for or in order. */
+  onClose(reason: Error | null): void;
+}
+
+export interface Transport {
+  /** Called once; messages may arrive before it returns. */
+  connect(handlers: TransportHandlers): void;
+  /** Sends one message; after the close it does nothing, because `onClose` has told it. */
+  send(text: string): void;
+  /** Ends the sending side in order; `onClose` follows. */
+  close(): void;
+  /** Gives the peer up: `onClose` is called before this returns, nothing is read any more. */
+  abort(): void;
+  /** Stops reading from the peer, who then waits; for a consumer that cannot keep up. */
+  pause?(): void;
+  resume?(): void;
+}
