@@ -7,6 +7,7 @@ import {
   required, string,
   type Decoder,
 } from "../base/decode.ts";
+import { createCodexAppServerTextInput } from "../codex/methods.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy, type SandboxMode, type SessionPurpose } from "../core/records.ts";
 
@@ -121,3 +122,28 @@ export const decodeStartTurn: Decoder<StartTurnInput> = object<StartTurnInput>({
 
 /** `POST …/close`, `…/interrupt`: no fields. */
 export const decodeNothing: Decoder<Record<string, never>> = object<Record<string, never>>({});
+
+/**
+ * The input items of a turn, whichever way they were given.
+ *
+ * @throws {DecodeError} unless exactly one of `input` and `prompt` is there, and each text within Codex's limit.
+ */
+export function inputItems({ input, prompt }: StartTurnInput): Array<Record<string, unknown>> {
+  if (input !== undefined && prompt !== undefined) {
+    throw new DecodeError("prompt", "stands beside input; give one of the two");
+  }
+  const given = input ?? prompt;
+  if (given === undefined) throw new DecodeError("input", "is required (or prompt)");
+  const items = typeof given === "string" ? [createCodexAppServerTextInput(given)] : given;
+  items.forEach(checkItem);
+  return items;
+}
+
+function checkItem(item: Record<string, unknown>, at: number): void {
+  const { type, text } = item;
+  if (typeof type !== "string") throw mismatch(`input[${at}].type`, type, "the type of a Codex input item");
+  if (type === "text" && typeof text !== "string") throw mismatch(`input[${at}].text`, text, "a string");
+  if (typeof text === "string" && text.length > LIMITS.inputTextCharsMax) {
+    throw new DecodeError(`input[${at}].text`, `must be at most ${LIMITS.inputTextCharsMax} characters`);
+  }
+}

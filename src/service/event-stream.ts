@@ -1,0 +1,86 @@
+// One reader of the event stream: replays the journal at the reader's own pace, then goes on live.
+//
+// Invariant: the reader gets every event above its cursor that passes its filter once and in order. The step from
+// replay to live happens in one tick, in which the cursor equals the journal's head, so nothing fits in between.
+
+import type { EventBatch } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
+import { select, type EntryTest } from "./event-filter.ts";
+import type { EventSink } from "./services.ts";
+import type { CodexdStore } from "./tables.ts";
+
+export interface StreamState {
+  /** The newest seq that this reader's filter has looked at. */
+  readonly cursor: number;
+  start(): void;
+  /** Takes a batch that was just journaled. */
+  live(batch: EventBatch): void;
+  /** Called about once a second with monotonic milliseconds. */
+  tick(nowMs: number): void;
+  close(): void;
+}
+
+export interface StreamOptions {
+  readonly store: CodexdStore;
+  readonly sink: EventSink;
+  readonly test: EntryTest | null;
+  readonly after: number;
+  readonly nowMs: number;
+}
+
+export function createStream({ store, sink, test, after, nowMs }: StreamOptions): StreamState {
+  let cursor = after;
+  let mode: "waiting" | "replaying" | "live" | "closed" = "waiting";
+  let wroteAt = nowMs;
+  let wroteSinceTick = false;
+
+  const deliver = (batch: EventBatch): void => {
+    if (batch.lastSeq <= cursor) return;
+    const entries = select(batch, cursor, test);
+    cursor = batch.lastSeq;
+    if (entries.length === 0) return;
+    wroteSinceTick = true;
+    sink.write(batch, entries);
+  };
+
+  const isClosed = (): boolean => mode === "closed";
+
+  const replay = async (): Promise<void> => {
+    while (!isClosed() && cursor < store.headSeq) {
+      for await (const batch of store.replay(cursor)) {
+        deliver(batch);
+        await sink.drained();
+        if (isClosed()) return;
+      }
+    }
+    if (!isClosed()) mode = "live";
+  };
+
+  return {
+    get cursor() {
+      return cursor;
+    },
+    start() {
+      if (mode !== "waiting") return;
+      mode = "replaying";
+      replay().catch((error: unknown) => {
+        if (!isClosed()) sink.fail(error);
+      });
+    },
+    live(batch) {
+      if (mode === "live") deliver(batch);
+    },
+    tick(now) {
+      if (wroteSinceTick || mode === "waiting") {
+        wroteSinceTick = false;
+        wroteAt = now;
+      } else if (mode === "live" && now - wroteAt >= LIMITS.streamHeartbeatMs) {
+        wroteAt = now;
+        sink.heartbeat(cursor);
+      }
+    },
+    close() {
+      mode = "closed";
+    },
+  };
+}

@@ -1,0 +1,123 @@
+// The use cases of events: one page of them, and streams that never lose their place.
+//
+// Deliberately not: how a stream looks on a wire (http/). Invariant: only what is in the journal is ever shown.
+
+import type { Clock, Timer } from "../base/clock.ts";
+import { CodexdError } from "../core/errors.ts";
+import type { EventBatch, EventEntry } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
+import { compileFilter, select } from "./event-filter.ts";
+import { createStream, type StreamState } from "./event-stream.ts";
+import type { EventPage, EventService, Resume } from "./services.ts";
+import type { CodexdStore } from "./tables.ts";
+
+const TICK_MS = 1000;
+
+/** `dispose` ends all streams; none can be opened afterwards. */
+export function createEvents(store: CodexdStore, clock: Clock): EventService & { dispose(): void } {
+  const streams = new Set<StreamState>();
+  let timer: Timer | undefined;
+
+  const unsubscribe = store.subscribe((batch) => {
+    for (const stream of streams) stream.live(batch);
+  });
+
+  // One timer for all streams, and none while there is no stream.
+  const tick = (): void => {
+    timer = streams.size === 0 ? undefined : clock.after(TICK_MS, tick);
+    for (const stream of streams) stream.tick(clock.monotonic());
+  };
+
+  return {
+    async page({ after, limit, filter }) {
+      await store.settled();
+      const { oldestSeq, headSeq } = store;
+      checkAhead(after, headSeq);
+      if (after !== null && after > 0 && after < oldestSeq - 1) throw expired(after, oldestSeq);
+      return readEvents(store, { from: Math.max(after ?? 0, oldestSeq - 1), limit, filter, oldestSeq, headSeq });
+    },
+
+    open({ after, filter, sink }) {
+      const { oldestSeq, headSeq, lastSeq } = store;
+      checkAhead(after, headSeq);
+      const resume: Resume = {
+        status: after === null ? "live" : after > 0 && after < oldestSeq - 1 ? "gap" : "ok",
+        oldestSeq,
+        // A live reader joins behind all that its snapshot shows, which may be on its way to the journal.
+        headSeq: after === null ? lastSeq : headSeq,
+      };
+      const stream = createStream({
+        store,
+        sink,
+        test: compileFilter(filter),
+        after: after === null ? lastSeq : Math.max(after, oldestSeq - 1),
+        nowMs: clock.monotonic(),
+      });
+      streams.add(stream);
+      timer ??= clock.after(TICK_MS, tick);
+      return {
+        resume,
+        ready: store.settled(),
+        start: () => stream.start(),
+        close() {
+          stream.close();
+          streams.delete(stream);
+        },
+      };
+    },
+
+    dispose() {
+      unsubscribe();
+      timer?.cancel();
+      for (const stream of streams) stream.close();
+      streams.clear();
+    },
+  };
+}
+
+interface PageQuery {
+  readonly from: number;
+  readonly limit: number;
+  readonly filter: Parameters<typeof compileFilter>[0];
+  readonly oldestSeq: number;
+  readonly headSeq: number;
+}
+
+/** A page ends at `limit` events, at 8 MiB of them, or when 16 MiB have been looked at, whatever comes first. */
+async function readEvents(store: CodexdStore, query: PageQuery): Promise<EventPage> {
+  const { from, limit, oldestSeq, headSeq } = query;
+  const test = compileFilter(query.filter);
+  const events: string[] = [];
+  let bytes = 0;
+  let scanned = 0;
+  const pageTo = (nextAfter: number): EventPage => ({ events, nextAfter, oldestSeq, headSeq });
+  if (from >= headSeq) return pageTo(from);
+  for await (const batch of store.replay(from)) {
+    for (const entry of select(batch, from, test)) {
+      if (entry.seq > headSeq) return pageTo(headSeq);
+      events.push(textOf(batch, entry));
+      bytes += entry.end - entry.start;
+      if (events.length === limit || bytes >= LIMITS.eventPageBytesMax) return pageTo(entry.seq);
+    }
+    scanned += batch.bytes.length;
+    if (batch.lastSeq >= headSeq) return pageTo(headSeq);
+    if (scanned >= LIMITS.eventPageScanBytesMax) return pageTo(batch.lastSeq);
+  }
+  return pageTo(headSeq);
+}
+
+function textOf(batch: EventBatch, entry: EventEntry): string {
+  return `${batch.bytes.toString("utf8", entry.start, entry.end)}}`;
+}
+
+function checkAhead(after: number | null, headSeq: number): void {
+  if (after === null || after <= headSeq) return;
+  throw new CodexdError("cursor_ahead", `after: ${after} is ahead of the newest event, ${headSeq}`, { headSeq });
+}
+
+/** Shared with the HTTP forms, which refuse what a WebSocket is told in its `hello`. */
+export function expired(after: number, oldestSeq: number): CodexdError {
+  return new CodexdError("cursor_expired", `after: events up to ${oldestSeq - 1} are gone, so ${after} is too old`, {
+    oldestSeq,
+  });
+}

@@ -1,0 +1,129 @@
+// Where Codex's notifications meet codexd's state: each becomes one event, and some move a turn.
+//
+// The translation is codex/notifications.ts's, the turns are open-turns.ts's; this file only says which goes first.
+// Invariants: a turn is accepted before its first event is written and ends after its last one; nothing here costs
+// more when there are more sessions, turns or events.
+
+import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
+import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
+import { refuse } from "../codex/server-requests.ts";
+import type { TurnStatus } from "../core/records.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { AppServerGate } from "./app-server.ts";
+import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import { observe, ownTurnError } from "./receipts.ts";
+import type { SessionIndex } from "./session-index.ts";
+import type { CodexdStore } from "./tables.ts";
+
+export interface Ingest {
+  notification(method: string, params: Record<string, unknown>, emittedAtMs: number | null): void;
+  /** A question of Codex's: answered at once, because nobody can be asked. */
+  request(id: number | string, method: string, params: Record<string, unknown>): void;
+  /** The child has gone: every turn that Codex had is ended. */
+  down(reason: string, why: "child_exited" | "daemon_stopped"): void;
+}
+
+export interface IngestOptions {
+  readonly store: CodexdStore;
+  readonly turns: OpenTurns;
+  readonly index: SessionIndex;
+  readonly appServer: () => AppServerGate;
+  readonly clock: Clock;
+  /** Adds what a person can do about it to the error of a failed turn. */
+  readonly explain: (outcome: TurnOutcome, turn: OpenTurn) => TurnOutcome;
+}
+
+export function createIngest({ store, turns, index, appServer, clock, explain }: IngestOptions): Ingest {
+  let paused = false;
+
+  // What Codex says cannot be refused, so when the disk is slower than Codex, Codex waits.
+  const holdBack = (): void => {
+    if (paused || store.pendingBytes <= LIMITS.journalPendingBytesMax) return;
+    paused = true;
+    appServer().current?.client.pause();
+  };
+  store.onDrained(() => {
+    if (!paused || store.pendingBytes > LIMITS.journalPendingBytesMax / 2) return;
+    paused = false;
+    appServer().current?.client.resume();
+  });
+
+  const begin = (threadId: string, turnId: string): void => {
+    const open = turns.onThread(threadId);
+    if (open !== undefined) return turns.accept(open, turnId);
+    const sessionId = index.sessionIdOn(threadId);
+    const session = sessionId === null ? undefined : store.tables.session.get(sessionId);
+    // A session that is reserved for a turn of its own must not lose its place to a stranger's.
+    if (session === undefined || session.status === "closed" || turns.ofSession(session.sessionId)) return;
+    turns.adopt(session, threadId, turnId);
+  };
+
+  return {
+    notification(method, params, emittedAtMs) {
+      const threadId = threadIdOf(params);
+      const turnId = turnIdOf(params);
+      if (method === "turn/started" && threadId !== null && turnId !== null) begin(threadId, turnId);
+      if (threadId !== null && isUnloading(method, params)) index.markUnloaded(threadId);
+
+      const notification: Notification = { method, params, emittedAtMs };
+      const event = toEvent(notification, threadId === null ? null : index.sessionIdOn(threadId));
+      store.append(event);
+      holdBack();
+
+      // Sub-agents and earlier turns speak on the same connection: only its own events move a turn.
+      const turn = threadId === null ? undefined : turns.onThread(threadId);
+      if (turn === undefined || turnId === null || turn.record.turnId !== turnId) return;
+      turn.progressMonotonicMs = clock.monotonic();
+      observe(turn.receipt, event.type, event.detail);
+      if (method === "turn/completed") turns.finish(turn, explain(readOutcome(params["turn"]), turn));
+    },
+
+    request(id, method, params) {
+      const threadId = threadIdOf(params);
+      const refusal = refuse(method);
+      store.append({
+        level: "warn",
+        type: "app-server.request.refused",
+        message: refusal.known ? `declined ${method}: nobody can be asked` : `refused ${method}: not supported`,
+        detail: {
+          sessionId: threadId === null ? null : index.sessionIdOn(threadId),
+          threadId,
+          turnId: turnIdOf(params),
+          itemId: params["itemId"] ?? null,
+          requestMethod: method,
+          requestId: id,
+          kind: refusal.known ? refusal.kind : "other",
+          params,
+        },
+      });
+      const client = appServer().current?.client;
+      if (refusal.known) client?.answer(id, refusal.result);
+      else client?.refuse(id, refusal.code, refusal.message);
+    },
+
+    down(reason, why) {
+      paused = false;
+      for (const turn of turns.all()) {
+        turns.finish(turn, { status: "interrupted", error: ownTurnError(why, reason) });
+      }
+    },
+  };
+}
+
+function isUnloading(method: string, { status }: Record<string, unknown>): boolean {
+  if (method === "thread/closed" || method === "thread/archived" || method === "thread/deleted") return true;
+  return method === "thread/status/changed" && isObject(status) && status["type"] === "notLoaded";
+}
+
+const OUTCOMES: ReadonlySet<unknown> = new Set<TurnStatus>(["completed", "failed", "interrupted"]);
+
+function readOutcome(turn: unknown): TurnOutcome {
+  const { status, durationMs } = isObject(turn) ? turn : {};
+  return {
+    // A turn that Codex calls completed in any other word has ended all the same.
+    status: OUTCOMES.has(status) ? (status as TurnOutcome["status"]) : "failed",
+    durationMs: typeof durationMs === "number" ? durationMs : null,
+    byCodex: true,
+  };
+}

@@ -1,0 +1,226 @@
+// The turns under way: from the moment a session is reserved to the one event that says how the turn ended.
+//
+// Deliberately not: asking Codex (turns.ts) or reading its stream (ingest.ts). Invariants: at most one open turn a
+// session; `turn.accepted` is in the journal before any event of the turn; a turn ends exactly once, whoever says so
+// first (Codex, the death of the child, an error of the call).
+
+import { isoTime, type Clock } from "../base/clock.ts";
+import { createDeferred, type Deferred } from "../base/deferred.ts";
+import type { EventLevel } from "../core/event.ts";
+import { createId, type UuidSource } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { SessionRecord, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
+import { createReceipt, type Receipt } from "./receipts.ts";
+import type { CodexdStore } from "./tables.ts";
+
+/** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */
+export type TurnPhase = "reserved" | "submitted" | "accepted" | "ended";
+
+export interface OpenTurn {
+  record: TurnRecord;
+  phase: TurnPhase;
+  readonly receipt: Receipt;
+  readonly startedMonotonicMs: number;
+  progressMonotonicMs: number;
+  interruptRequested: boolean;
+  /** What the turn's overrides change on its session once Codex has accepted them. */
+  readonly applyOverrides: SessionChange;
+  /** Resolves when the turn has left `reserved` and `submitted`, whichever way. */
+  readonly answered: Deferred<void>;
+  /** Resolves with the final record; null when a reservation was given up before anything was written. */
+  readonly ended: Deferred<TurnRecord | null>;
+}
+
+export type SessionChange = (session: SessionRecord) => SessionRecord;
+
+export interface TurnOutcome {
+  readonly status: Extract<TurnStatus, "completed" | "failed" | "interrupted">;
+  /** Beats what the stream said. */
+  readonly error?: TurnError;
+  readonly durationMs?: number | null;
+  /** Codex itself has ended the turn, so that its thread is on disk from now on. */
+  readonly byCodex?: boolean;
+}
+
+export interface OpenTurns {
+  ofSession(sessionId: string): OpenTurn | undefined;
+  onThread(threadId: string): OpenTurn | undefined;
+  all(): OpenTurn[];
+  /** Keeps the session for a turn that is about to be submitted. The session must have no open turn. */
+  reserve(session: SessionRecord, applyOverrides: SessionChange): OpenTurn;
+  /** Gives a reservation back; only before `submit`. */
+  release(turn: OpenTurn): void;
+  /** Writes the turn down, before Codex is asked. @throws (rejects) {CodexdError} `storage_full`. */
+  submit(turn: OpenTurn, threadId: string, input: readonly unknown[]): Promise<void>;
+  /** Codex has named the turn; the second naming of a turn is dropped. */
+  accept(turn: OpenTurn, turnId: string): void;
+  /** A turn that codexd did not start. */
+  adopt(session: SessionRecord, threadId: string, turnId: string): OpenTurn;
+  finish(turn: OpenTurn, outcome: TurnOutcome): void;
+  /** The record with what the stream has said so far. */
+  current(turn: OpenTurn): TurnRecord;
+}
+
+export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSource): OpenTurns {
+  const bySession = new Map<string, OpenTurn>();
+  const byThread = new Map<string, OpenTurn>();
+
+  const open = (
+    session: SessionRecord,
+    record: Partial<TurnRecord>,
+    phase: TurnPhase,
+    applyOverrides: SessionChange,
+  ): OpenTurn => {
+    const turn: OpenTurn = {
+      record: { ...emptyRecord(session), startedAt: isoTime(clock.now()), ...record },
+      phase,
+      receipt: createReceipt(),
+      startedMonotonicMs: clock.monotonic(),
+      progressMonotonicMs: clock.monotonic(),
+      interruptRequested: false,
+      applyOverrides,
+      answered: createDeferred<void>(),
+      ended: createDeferred<TurnRecord | null>(),
+    };
+    bySession.set(session.sessionId, turn);
+    return turn;
+  };
+
+  const forget = (turn: OpenTurn): void => {
+    turn.phase = "ended";
+    if (bySession.get(turn.record.sessionId) === turn) bySession.delete(turn.record.sessionId);
+    const { threadId } = turn.record;
+    if (threadId !== null && byThread.get(threadId) === turn) byThread.delete(threadId);
+  };
+
+  const sessionOf = (turn: OpenTurn): SessionRecord | undefined => store.tables.session.get(turn.record.sessionId);
+
+  const writeAccepted = (turn: OpenTurn, message: string): void => {
+    const session = sessionOf(turn);
+    const { turnId } = turn.record;
+    store.append(
+      { level: "info", type: "turn.accepted", message, detail: { ...idsOf(turn.record), turnId } },
+      (seq) => {
+        if (turn.record.firstSeq === 0) turn.record = { ...turn.record, firstSeq: seq };
+        if (session === undefined) return { put: { turn: turn.record } };
+        const updatedAt = isoTime(clock.now());
+        const changed = { ...turn.applyOverrides(session), currentTurnId: turnId, updatedAt };
+        return { put: { turn: turn.record, session: changed } };
+      },
+    );
+    turn.answered.resolve();
+  };
+
+  const current = (turn: OpenTurn): TurnRecord => {
+    const { finalMessage, error, tokenUsage } = turn.receipt;
+    return { ...turn.record, finalMessage, error, tokenUsage };
+  };
+
+  return {
+    ofSession: (sessionId) => bySession.get(sessionId),
+    onThread: (threadId) => byThread.get(threadId),
+    all: () => [...bySession.values()],
+    current,
+
+    reserve: (session, applyOverrides) =>
+      open(session, { submissionId: createId("turn", uuid) }, "reserved", applyOverrides),
+
+    release(turn) {
+      if (turn.phase !== "reserved") return;
+      forget(turn);
+      turn.answered.resolve();
+      turn.ended.resolve(null);
+    },
+
+    async submit(turn, threadId, input) {
+      turn.record = { ...turn.record, threadId, input };
+      await store.commit(
+        { level: "info", type: "turn.submitted", message: "turn submitted", detail: idsOf(turn.record) },
+        (seq) => {
+          turn.record = { ...turn.record, firstSeq: seq };
+          return { put: { turn: turn.record } };
+        },
+      );
+      // Not before the write: a refused change must leave nothing behind.
+      turn.phase = "submitted";
+      byThread.set(threadId, turn);
+    },
+
+    accept(turn, turnId) {
+      if (turn.phase !== "submitted") return;
+      turn.phase = "accepted";
+      turn.record = { ...turn.record, turnId };
+      writeAccepted(turn, "Codex has accepted the turn");
+    },
+
+    adopt(session, threadId, turnId) {
+      const turn = open(session, { threadId, turnId }, "accepted", (unchanged) => unchanged);
+      byThread.set(threadId, turn);
+      writeAccepted(turn, "a turn that codexd did not start has begun");
+      return turn;
+    },
+
+    finish(turn, outcome) {
+      // A reservation has nothing to end yet: the flow that made it sees for itself that Codex has gone.
+      if (turn.phase === "ended" || turn.phase === "reserved") return;
+      const session = sessionOf(turn);
+      forget(turn);
+      const now = isoTime(clock.now());
+      const durationMs = outcome.durationMs ?? Math.round(clock.monotonic() - turn.startedMonotonicMs);
+      const error = outcome.error ?? turn.receipt.error;
+      let record: TurnRecord = { ...current(turn), status: outcome.status, error, completedAt: now, durationMs };
+      store.append(finishedEvent(record, outcome.status), (seq) => {
+        record = { ...record, lastSeq: seq };
+        return session === undefined
+          ? { put: { turn: record } }
+          : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
+      });
+      turn.record = record;
+      turn.answered.resolve();
+      turn.ended.resolve(record);
+    },
+  };
+}
+
+/** The event that ends a turn; `finalMessage` is cut, because the receipt has it whole. */
+export function finishedEvent(record: TurnRecord, status: TurnStatus) {
+  const finalMessage = record.finalMessage?.slice(0, LIMITS.finalMessageEventCharsMax) ?? null;
+  const why = record.error === null ? "" : `: ${record.error.message}`;
+  const level: EventLevel = status === "completed" ? "info" : status === "failed" ? "error" : "warn";
+  const { turnId, error } = record;
+  return {
+    level,
+    type: "turn.finished" as const,
+    message: `turn ${status}${why}`.replaceAll("\n", " "),
+    detail: { ...idsOf(record), turnId, status, finalMessage, error },
+  };
+}
+
+/** What the end of a turn changes on its session. */
+export function sessionAfter(
+  session: SessionRecord,
+  turn: TurnRecord,
+  byCodex: boolean,
+  updatedAt: string,
+): SessionRecord {
+  return {
+    ...session,
+    updatedAt,
+    currentTurnId: null,
+    lastTurnId: turn.turnId ?? session.lastTurnId,
+    lastTurnStatus: turn.status,
+    threadDurable: session.threadDurable || byCodex,
+  };
+}
+
+function idsOf({ submissionId, sessionId, threadId }: TurnRecord) {
+  return { submissionId, sessionId, threadId };
+}
+
+function emptyRecord({ sessionId, threadId }: SessionRecord): TurnRecord {
+  return {
+    submissionId: null, turnId: null, sessionId, threadId, status: "inProgress", startedAt: null, completedAt: null,
+    durationMs: null, input: null, finalMessage: null, error: null, tokenUsage: null, firstSeq: 0, lastSeq: null,
+  };
+}
+

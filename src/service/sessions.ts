@@ -1,0 +1,168 @@
+// The use cases of sessions: create, register, read, list, interrupt, close.
+//
+// Invariant: `sessionId` never changes, and a session is in the journal before any event of its thread.
+
+import { isoTime, type Clock } from "../base/clock.ts";
+import { CodexdError } from "../core/errors.ts";
+import type { CodexdEvent } from "../core/event.ts";
+import { createId, type UuidSource } from "../core/ids.ts";
+import type { SessionRecord, ThreadProfile, TurnRecord } from "../core/records.ts";
+import type { AppServerGate } from "./app-server.ts";
+import type { CreateSessionInput } from "./inputs.ts";
+import { interruptTurn } from "./interrupts.ts";
+import type { OpenTurns } from "./open-turns.ts";
+import { readPage } from "./pages.ts";
+import type { SessionService, StopOutcome } from "./services.ts";
+import type { SessionIndex } from "./session-index.ts";
+import type { CodexdStore } from "./tables.ts";
+import { requireSession, type Threads } from "./threads.ts";
+import type { WorkGate } from "./work-gate.ts";
+
+export interface SessionsOptions {
+  readonly store: CodexdStore;
+  readonly open: OpenTurns;
+  readonly threads: Threads;
+  readonly index: SessionIndex;
+  readonly appServer: AppServerGate;
+  readonly gate: WorkGate;
+  readonly clock: Clock;
+  readonly uuid: UuidSource;
+}
+
+export interface Sessions extends SessionService {
+  /** Records a session without asking Codex for a thread; its first turn does. */
+  register(input: Pick<CreateSessionInput, "purpose" | "threadId" | "metadata">): Promise<SessionRecord>;
+}
+
+export function createSessions(options: SessionsOptions): Sessions {
+  const { store, open, threads, index, appServer, gate, clock, uuid } = options;
+
+  const draft = (input: CreateSessionInput): SessionRecord => {
+    const now = isoTime(clock.now());
+    const { state } = appServer;
+    return {
+      sessionId: createId("session", uuid), purpose: input.purpose ?? "duplex", threadId: input.threadId ?? null,
+      status: "active", endpoint: state.endpoint, childPid: state.pid, createdAt: now, updatedAt: now,
+      cwd: null, model: null, modelProvider: null, serviceTier: null, reasoningEffort: null, approvalPolicy: null,
+      sandbox: null, currentTurnId: null, lastTurnId: null, lastTurnStatus: null, metadata: input.metadata ?? {},
+      profile: profileOf(input), threadDurable: input.threadId !== undefined,
+    };
+  };
+
+  const existing = (input: CreateSessionInput): SessionRecord | undefined => {
+    if (input.threadId === undefined) return undefined;
+    const sessionId = index.sessionIdOn(input.threadId);
+    const session = sessionId === null ? undefined : store.tables.session.get(sessionId);
+    if (session?.status !== "active") return undefined;
+    const others = Object.entries(input).filter(([name, value]) => name !== "threadId" && value !== undefined);
+    if (others.length === 0) return session;
+    const names = others.map(([name]) => name).join(", ");
+    throw new CodexdError(
+      "session_exists",
+      `thread ${input.threadId} has the active session ${session.sessionId}; it takes no ${names} any more`,
+      { sessionId: session.sessionId },
+    );
+  };
+
+  const write = (type: "session.created" | "session.registered", session: SessionRecord): Promise<number> => {
+    index.set(session);
+    const { sessionId, threadId, purpose } = session;
+    const message = type === "session.created" ? "session created" : "session registered";
+    return store.commit({ level: "info", type, message, detail: { sessionId, threadId, purpose } }, { put: { session } });
+  };
+
+  const stop = async (session: SessionRecord): Promise<Omit<StopOutcome, "session">> => {
+    const running = open.ofSession(session.sessionId);
+    const turn = running === undefined ? null : await interruptTurn(appServer, clock, running);
+    return { turn, stopped: [], survived: [] };
+  };
+
+  return {
+    async create(input) {
+      gate.assertOpen();
+      const found = existing(input);
+      if (found !== undefined) {
+        await store.settled();
+        return { session: found, created: false };
+      }
+      const server = await appServer.ready();
+      gate.assertOpen();
+      const base = draft(input);
+      let written: Promise<number> | undefined;
+      const record = (facts: Partial<SessionRecord>): void => {
+        written = write("session.created", { ...base, ...facts });
+        // Awaited below; a rejection in between must not count as unhandled.
+        written.catch(() => undefined);
+      };
+      if (input.threadId === undefined) await threads.start(server, base, record);
+      else await threads.resume(server, input.threadId, base, record);
+      await written;
+      return { session: requireSession(store, base.sessionId), created: true };
+    },
+
+    async register(input) {
+      gate.assertOpen();
+      const session = draft(input);
+      await write("session.registered", session);
+      return session;
+    },
+
+    async list({ limit, cursor, status, purpose }) {
+      const page = readPage(store.tables.session.newestFirst(), {
+        limit,
+        cursor,
+        idOf: (session) => session.sessionId,
+        keep: (session) =>
+          (status === null || session.status === status) && (purpose === null || session.purpose === purpose),
+      });
+      await store.settled();
+      return page;
+    },
+
+    async get(sessionId) {
+      const session = requireSession(store, sessionId);
+      const recentEvents = store.recentEvents().filter((event: CodexdEvent) => event.detail.sessionId === sessionId);
+      await store.settled();
+      return { session, recentEvents };
+    },
+
+    async interrupt(sessionId) {
+      const outcome = await stop(requireSession(store, sessionId));
+      const session = requireSession(store, sessionId);
+      await store.settled();
+      return { session, ...outcome };
+    },
+
+    async close(sessionId) {
+      const session = requireSession(store, sessionId);
+      if (session.status === "closed") return { session, turn: null, stopped: [], survived: [] };
+      let outcome = await stop(session);
+      // A turn that came in while the first one ended is ended too; after that the record refuses more.
+      while (open.ofSession(sessionId) !== undefined) outcome = await stop(session);
+      return { session: await closeNow(sessionId, outcome.turn), ...outcome };
+    },
+  };
+
+  async function closeNow(sessionId: string, turn: TurnRecord | null): Promise<SessionRecord> {
+    const session = requireSession(store, sessionId);
+    if (session.status === "closed") return session;
+    const { threadId, purpose } = session;
+    const closed: SessionRecord = { ...session, status: "closed", updatedAt: isoTime(clock.now()) };
+    const message = turn === null ? "session closed" : "session closed, its turn interrupted";
+    const detail = { sessionId, threadId, purpose };
+    await store.commit({ level: "info", type: "session.closed", message, detail }, { put: { session: closed } });
+    return closed;
+  }
+}
+
+function profileOf(input: CreateSessionInput): ThreadProfile {
+  const { cwd, model, modelProvider, serviceTier, reasoningEffort, approvalPolicy, sandbox, personality } = input;
+  const { ephemeral, baseInstructions, developerInstructions, config } = input;
+  return {
+    cwd: cwd ?? null, model: model ?? null, modelProvider: modelProvider ?? null, serviceTier: serviceTier ?? null,
+    reasoningEffort: reasoningEffort ?? null, approvalPolicy: approvalPolicy ?? null, sandbox: sandbox ?? null,
+    sandboxPolicy: null, personality: personality ?? null, ephemeral: ephemeral ?? null,
+    baseInstructions: baseInstructions ?? null, developerInstructions: developerInstructions ?? null,
+    config: config ?? null,
+  };
+}

@@ -1,0 +1,19 @@
+// The tables that codexd keeps in the store: their records, files and ids.
+
+import type { CodexdPaths } from "../core/config.ts";
+import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import type { Store, TableSpec } from "../store/types.ts";
+
+export type CodexdTables = {
+  readonly session: SessionRecord;
+  readonly turn: TurnRecord;
+};
+
+export type CodexdStore = Store<CodexdTables>;
+
+export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTables]: TableSpec<CodexdTables[K]> } {
+  return {
+    session: { path: paths.sessionRegistryPath, field: "sessions", idOf: (session) => session.sessionId },
+    turn: { path: paths.turnRegistryPath, field: "turns", idOf: turnKey },
+  };
+}

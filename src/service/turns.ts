@@ -1,0 +1,219 @@
+// The use cases of turns: start, steer, wait, read, list.
+//
+// Deliberately not: what Codex says while a turn runs (ingest.ts). Invariant: a turn is in the journal before Codex is
+// asked, and Codex is asked once, so that no crash can run a turn twice or lose one that was accepted.
+
+import type { Clock } from "../base/clock.ts";
+import { readTurnId, sandboxModeOf, turnStartParams, type InputItem, type TurnOverrides } from "../codex/methods.ts";
+import { CodexdError, errorMessage } from "../core/errors.ts";
+import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import type { RunningAppServer } from "./app-server.ts";
+import { inputItems, type StartTurnInput } from "./inputs.ts";
+import type { OpenTurn, OpenTurns, SessionChange } from "./open-turns.ts";
+import { readPage } from "./pages.ts";
+import { ownTurnError } from "./receipts.ts";
+import type { TurnService } from "./services.ts";
+import type { SessionIndex } from "./session-index.ts";
+import type { CodexdStore } from "./tables.ts";
+import { refusalOf, requireSession, type Threads } from "./threads.ts";
+import { within } from "./wait.ts";
+import type { WorkGate } from "./work-gate.ts";
+
+export interface TurnsOptions {
+  readonly store: CodexdStore;
+  readonly open: OpenTurns;
+  readonly threads: Threads;
+  readonly index: SessionIndex;
+  readonly gate: WorkGate;
+  readonly clock: Clock;
+}
+
+export function createTurns({ store, open, threads, index, gate, clock }: TurnsOptions): TurnService {
+  /** Asks Codex; a child that has lost the thread is given it back once, because it has refused before it began. */
+  const ask = async (turn: OpenTurn, params: (threadId: string) => Record<string, unknown>): Promise<void> => {
+    const { sessionId } = turn.record;
+    const send = (server: RunningAppServer, threadId: string): Promise<unknown> =>
+      server.client.turnStart(params(threadId), {
+        onResult(result) {
+          const turnId = readTurnId(result);
+          if (turnId !== null) open.accept(turn, turnId);
+        },
+      });
+    const { server, threadId } = await threads.ensureLoaded(sessionId);
+    try {
+      await send(server, threadId);
+    } catch (error) {
+      if (refusalOf(error) !== "thread_not_loaded") throw error;
+      index.markUnloaded(threadId);
+      const again = await threads.ensureLoaded(sessionId);
+      await send(again.server, again.threadId);
+    }
+    if (turn.record.turnId === null && turn.phase === "submitted") {
+      throw new CodexdError("app_server_error", "Codex answered turn/start without a turn");
+    }
+  };
+
+  const begin = async (session: SessionRecord, input: StartTurnInput, items: InputItem[]): Promise<OpenTurn> => {
+    const overrides = overridesOf(input);
+    const turn = open.reserve(session, overridesChange(overrides));
+    try {
+      const { session: current, threadId } = await threads.ensureLoaded(session.sessionId);
+      if (current.status === "closed") throw closedError(current.sessionId);
+      gate.assertOpen();
+      await open.submit(turn, threadId, items);
+      // A policy that no mode can say did not come back with the resumed thread: the turn brings it.
+      const sandboxPolicy = overrides.sandboxPolicy ?? current.profile.sandboxPolicy ?? undefined;
+      if (turn.interruptRequested) {
+        const error = ownTurnError("interrupted", "interrupted before Codex was asked");
+        open.finish(turn, { status: "interrupted", error });
+      } else {
+        await ask(turn, (id) => turnStartParams(id, items, { ...overrides, sandboxPolicy }));
+      }
+      return turn;
+    } catch (error) {
+      open.release(turn);
+      open.finish(turn, { status: "failed", error: ownTurnError(reasonOf(error), errorMessage(error)) });
+      throw error;
+    }
+  };
+
+  const steer = async (session: SessionRecord, turnId: string, items: InputItem[]): Promise<OpenTurn> => {
+    const turn = open.ofSession(session.sessionId);
+    if (turn === undefined || turn.record.turnId !== turnId) throw mismatchError(turnId, turn);
+    const { server, threadId } = await threads.ensureLoaded(session.sessionId);
+    try {
+      await server.client.turnSteer({ threadId, input: items, expectedTurnId: turnId });
+    } catch (error) {
+      const meaning = refusalOf(error);
+      if (meaning === "no_active_turn" || meaning === "turn_mismatch") throw mismatchError(turnId, turn);
+      throw error;
+    }
+    return turn;
+  };
+
+  const startOrSteer = async (input: StartTurnInput): Promise<OpenTurn> => {
+    gate.assertOpen();
+    const session = requireSession(store, input.sessionId);
+    if (session.status === "closed") throw closedError(session.sessionId);
+    const items = inputItems(input);
+    if (input.expectedTurnId !== undefined) return steer(session, input.expectedTurnId, items);
+    const busy = open.ofSession(session.sessionId);
+    if (busy === undefined) return begin(session, input, items);
+    if (input.whenBusy === "steer" && busy.record.turnId !== null) return steer(session, busy.record.turnId, items);
+    throw busyError(busy);
+  };
+
+  const find = (id: string): { record: TurnRecord; open: OpenTurn | undefined } => {
+    for (const turn of open.all()) {
+      const { submissionId, turnId } = turn.record;
+      if (turn.phase === "reserved" || (submissionId !== id && turnId !== id)) continue;
+      return { record: open.current(turn), open: turn };
+    }
+    const direct = store.tables.turn.get(id);
+    if (direct !== undefined) return { record: direct, open: undefined };
+    for (const record of store.tables.turn.newestFirst()) {
+      if (record.turnId === id) return { record, open: undefined };
+    }
+    throw new CodexdError("not_found", `there is no turn ${JSON.stringify(id)}`);
+  };
+
+  return {
+    async start(input, signal) {
+      const turn = await startOrSteer(input);
+      const { waitMs } = input;
+      const ended = waitMs === undefined ? null : await within(clock, turn.ended.promise, waitMs, signal);
+      const session = requireSession(store, input.sessionId);
+      const { submissionId, turnId } = turn.record;
+      await store.settled();
+      return { session, submissionId, turnId, turn: ended ?? null };
+    },
+
+    async get(id, waitMs, signal) {
+      const found = find(id);
+      if (found.open !== undefined && waitMs > 0) await within(clock, found.open.ended.promise, waitMs, signal);
+      const { record } = found.open === undefined ? found : find(id);
+      await store.settled();
+      return record;
+    },
+
+    async list({ limit, cursor, sessionId, status }) {
+      if (sessionId !== null) requireSession(store, sessionId);
+      const page = readPage(store.tables.turn.newestFirst(), {
+        limit,
+        cursor,
+        idOf: turnKey,
+        keep: (turn) =>
+          (sessionId === null || turn.sessionId === sessionId) && (status === null || turn.status === status),
+      });
+      await store.settled();
+      return page;
+    },
+  };
+}
+
+function overridesOf(input: StartTurnInput): TurnOverrides {
+  const { approvalPolicy, sandboxPolicy, cwd, model, effort, summary, serviceTier, personality } = input;
+  const { collaborationMode, outputSchema } = input;
+  return {
+    approvalPolicy, sandboxPolicy, cwd, model, effort, summary, serviceTier, personality, collaborationMode,
+    outputSchema,
+  };
+}
+
+/** Overrides stay with Codex for later turns, so the session takes them over and resumes with them. */
+function overridesChange(overrides: TurnOverrides): SessionChange {
+  return (session) => {
+    const { approvalPolicy, sandboxPolicy, cwd, model, effort, serviceTier, personality } = overrides;
+    const sandbox = sandboxPolicy === undefined ? session.sandbox : sandboxModeOf(sandboxPolicy);
+    const inForce = {
+      approvalPolicy: approvalPolicy ?? session.approvalPolicy,
+      cwd: cwd ?? session.cwd,
+      model: model ?? session.model,
+      reasoningEffort: effort ?? session.reasoningEffort,
+      serviceTier: serviceTier ?? session.serviceTier,
+      sandbox,
+    };
+    const { profile } = session;
+    return {
+      ...session,
+      ...inForce,
+      profile: {
+        ...profile,
+        approvalPolicy: approvalPolicy ?? profile.approvalPolicy,
+        cwd: cwd ?? profile.cwd,
+        model: model ?? profile.model,
+        reasoningEffort: effort ?? profile.reasoningEffort,
+        serviceTier: serviceTier ?? profile.serviceTier,
+        personality: personality ?? profile.personality,
+        sandbox: sandboxPolicy === undefined ? profile.sandbox : sandbox,
+        sandboxPolicy: sandboxPolicy ?? profile.sandboxPolicy,
+      },
+    };
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof CodexdError ? error.code : "internal_error";
+}
+
+export function closedError(sessionId: string): CodexdError {
+  return new CodexdError("session_closed", `session ${sessionId} is closed and takes no turns`);
+}
+
+function busyError({ record: { submissionId, turnId } }: OpenTurn): CodexdError {
+  const name = turnId ?? submissionId;
+  return new CodexdError(
+    "turn_in_progress",
+    `turn ${name} still runs in this session; wait for it, interrupt it, or steer it with expectedTurnId`,
+    { submissionId, turnId },
+  );
+}
+
+function mismatchError(expectedTurnId: string, running: OpenTurn | undefined): CodexdError {
+  const turnId = running?.record.turnId ?? null;
+  const what = turnId === null || turnId === expectedTurnId ? "no turn of that id runs" : `turn ${turnId} runs`;
+  return new CodexdError("turn_mismatch", `expectedTurnId: expected ${expectedTurnId}, but ${what}`, {
+    expectedTurnId,
+    turnId,
+  });
+}

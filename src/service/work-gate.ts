@@ -1,0 +1,25 @@
+// Whether new work may begin: not once the daemon has begun to stop, and no sessions in `exec` mode.
+
+import type { DaemonMode } from "../core/config.ts";
+import { CodexdError } from "../core/errors.ts";
+
+export interface WorkGate {
+  /** @throws {CodexdError} `draining` or `wrong_mode`. */
+  assertOpen(): void;
+  drain(): void;
+}
+
+export function createWorkGate(mode: DaemonMode): WorkGate {
+  let draining = false;
+  return {
+    assertOpen() {
+      if (draining) throw new CodexdError("draining", "codexd is stopping and takes no new work");
+      if (mode === "exec") {
+        throw new CodexdError("wrong_mode", "codexd runs with --mode exec, which has no sessions and turns");
+      }
+    },
+    drain() {
+      draining = true;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+// Pages and streams: cursors, filters, and the step from replay to live.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { systemClock } from "../../src/base/clock.ts";
+import { CodexdError } from "../../src/core/errors.ts";
+import { decodeEntry } from "../../src/core/event.ts";
+import { createEvents } from "../../src/service/events.ts";
+import type { EventFilter, EventSink } from "../../src/service/services.ts";
+import { createMemoryStore, type MemoryStore } from "../support/memory-store.ts";
+
+const ALL: EventFilter = { session: null, thread: null, run: null, types: null };
+
+function setUp(count: number): { store: MemoryStore; events: ReturnType<typeof createEvents> } {
+  const store = createMemoryStore(systemClock);
+  for (let n = 1; n <= count; n += 1) add(store, n);
+  return { store, events: createEvents(store, systemClock) };
+}
+
+function add(store: MemoryStore, n: number): void {
+  const type = n % 2 === 0 ? "app-server.turn.message.delta" : "app-server.turn.started";
+  store.append({ level: "info", type, message: `${n}`, detail: { sessionId: n % 3 === 0 ? "s3" : "s1", threadId: "t" } });
+}
+
+function collect(): EventSink & { seqs: number[]; wholeBatches: number; failed: unknown[]; heartbeats: number[] } {
+  const sink = {
+    seqs: [] as number[], wholeBatches: 0, failed: [] as unknown[], heartbeats: [] as number[],
+    write(batch: Parameters<EventSink["write"]>[0], entries: Parameters<EventSink["write"]>[1]) {
+      if (entries === batch.entries) sink.wholeBatches += 1;
+      for (const entry of entries) sink.seqs.push(decodeEntry(batch, entry).seq);
+    },
+    heartbeat: (seq: number) => void sink.heartbeats.push(seq),
+    drained: () => Promise.resolve(),
+    fail: (error: unknown) => void sink.failed.push(error),
+  };
+  return sink;
+}
+
+const code = (expected: string) => (error: unknown): boolean => {
+  assert.ok(error instanceof CodexdError);
+  assert.equal(error.code, expected);
+  return true;
+};
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a page begins at the oldest, goes on with nextAfter, and ends at the head", async () => {
+  const { events } = setUp(10);
+  const first = await events.page({ after: null, limit: 4, filter: ALL });
+  assert.deepEqual(first.events.map((text) => (JSON.parse(text) as { seq: number }).seq), [1, 2, 3, 4]);
+  assert.deepEqual([first.nextAfter, first.oldestSeq, first.headSeq], [4, 1, 10]);
+  const second = await events.page({ after: 4, limit: 100, filter: ALL });
+  assert.equal(second.events.length, 6);
+  assert.equal(second.nextAfter, 10);
+  assert.deepEqual((await events.page({ after: 10, limit: 100, filter: ALL })).events, []);
+});
+
+test("a filtered page still moves its cursor to the head", async () => {
+  const { events } = setUp(10);
+  const page = await events.page({ after: 0, limit: 100, filter: { ...ALL, session: "s3" } });
+  assert.equal(page.events.length, 3);
+  assert.equal(page.nextAfter, 10);
+  const deltas = await events.page({ after: 0, limit: 100, filter: { ...ALL, types: ["*.delta", "app-server.turn.m*"] } });
+  assert.equal(deltas.events.length, 5);
+  const exact = await events.page({ after: 0, limit: 100, filter: { ...ALL, types: ["app-server.turn.started"] } });
+  assert.equal(exact.events.length, 5);
+  const none = await events.page({ after: 0, limit: 100, filter: { ...ALL, thread: "other", run: "r" } });
+  assert.deepEqual(none.events, []);
+});
+
+test("cursors: ahead is 409, older than the journal 410, and 0 is always from the oldest", async () => {
+  const { store, events } = setUp(10);
+  await store.settled();
+  store.dropUpTo(4);
+  await assert.rejects(events.page({ after: 11, limit: 1, filter: ALL }), code("cursor_ahead"));
+  await assert.rejects(events.page({ after: 3, limit: 1, filter: ALL }), code("cursor_expired"));
+  for (const after of [4, 0, null]) {
+    const page = await events.page({ after, limit: 1, filter: ALL });
+    assert.equal(page.nextAfter, 5, `after ${after}`);
+  }
+  const sink = collect();
+  assert.throws(() => events.open({ after: 11, filter: ALL, sink }), code("cursor_ahead"));
+  assert.equal(events.open({ after: 3, filter: ALL, sink }).resume.status, "gap");
+  assert.equal(events.open({ after: 0, filter: ALL, sink }).resume.status, "ok");
+  assert.equal(events.open({ after: 4, filter: ALL, sink }).resume.status, "ok");
+});
+
+test("a stream replays and goes on live while events keep coming, without a gap or a repeat", async () => {
+  const { store, events } = setUp(50);
+  await store.settled();
+  const sink = collect();
+  let n = 50;
+  sink.drained = async () => {
+    // More comes while the replay is under way, as fast as it is read.
+    if (n < 200) for (let i = 0; i < 4; i += 1) add(store, ++n);
+    await Promise.resolve();
+  };
+  const stream = events.open({ after: 7, filter: ALL, sink });
+  await stream.ready;
+  stream.start();
+  await until(() => sink.seqs.at(-1) === n && n >= 200);
+  add(store, ++n);
+  await until(() => sink.seqs.at(-1) === n);
+  assert.deepEqual(sink.seqs, Array.from({ length: n - 7 }, (_, i) => i + 8));
+  assert.ok(sink.wholeBatches > 0);
+  stream.close();
+  add(store, ++n);
+  await store.settled();
+  assert.equal(sink.seqs.at(-1), n - 1);
+});
+
+test("a live stream begins behind all that was committed in its tick, also what is not journaled yet", async () => {
+  const { store, events } = setUp(3);
+  await store.settled();
+  store.hold(true);
+  add(store, 4);
+  const sink = collect();
+  const stream = events.open({ after: null, filter: ALL, sink });
+  assert.deepEqual(stream.resume, { status: "live", oldestSeq: 1, headSeq: 4 });
+  add(store, 5);
+  store.hold(false);
+  await stream.ready;
+  stream.start();
+  add(store, 6);
+  await until(() => sink.seqs.includes(6));
+  assert.deepEqual(sink.seqs, [5, 6]);
+});
+
+test("a journal that cannot be read ends the stream with the error", async () => {
+  const { store, events } = setUp(3);
+  await store.settled();
+  const broken = Object.create(store) as MemoryStore;
+  broken.replay = () => {
+    throw new Error("unreadable");
+  };
+  const sink = collect();
+  createEvents(broken, systemClock).open({ after: 0, filter: ALL, sink }).start();
+  await until(() => sink.failed.length === 1);
+  events.dispose();
+});

@@ -1,0 +1,73 @@
+// The fold from events to a receipt: retried messages, tokens of this turn alone, errors, activity.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createReceipt, observe, ownTurnError, readTurnError } from "../../src/service/receipts.ts";
+
+const message = (id: string, text: string) => ({ item: { type: "agentMessage", id, text }, itemId: id });
+
+test("a message whose stream broke off and was retried counts once", () => {
+  const receipt = createReceipt();
+  observe(receipt, "app-server.item.started", message("m1", ""));
+  observe(receipt, "app-server.turn.message.delta", { itemId: "m1", delta: "tok0 tok1 " });
+  observe(receipt, "app-server.turn.error", { willRetry: true, error: { message: "Reconnecting... 1/2" } });
+  assert.equal(receipt.reconnecting, true);
+  assert.equal(receipt.error, null, "a retry is not the end");
+  observe(receipt, "app-server.item.started", message("m2", ""));
+  assert.equal(receipt.reconnecting, false);
+  observe(receipt, "app-server.item.completed", message("m2", "tok0 tok1 tok2 "));
+  assert.equal(receipt.finalMessage, "tok0 tok1 tok2 ");
+});
+
+test("the last message counts, also the one that only turn/completed carries", () => {
+  const receipt = createReceipt();
+  observe(receipt, "app-server.item.completed", message("m1", "first"));
+  observe(receipt, "app-server.item.completed", { item: { type: "reasoning", id: "r" }, itemId: "r" });
+  assert.equal(receipt.finalMessage, "first");
+  observe(receipt, "app-server.turn.completed", { turn: { items: [{ type: "agentMessage", text: "last" }] } });
+  assert.equal(receipt.finalMessage, "last");
+  observe(receipt, "app-server.turn.completed", { turn: null });
+});
+
+test("tokens are counted over the thread by Codex, over the turn here", () => {
+  const usage = (total: number, last: number) => ({
+    tokenUsage: {
+      total: { totalTokens: total, inputTokens: total, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0 },
+      last: { totalTokens: last, inputTokens: last },
+    },
+  });
+  const receipt = createReceipt();
+  observe(receipt, "app-server.turn.usage.updated", usage(510, 110));
+  assert.equal(receipt.tokenUsage?.totalTokens, 110);
+  observe(receipt, "app-server.turn.usage.updated", usage(600, 90));
+  assert.equal(receipt.tokenUsage?.totalTokens, 200);
+  assert.equal(receipt.tokenUsage?.inputTokens, 200);
+  observe(receipt, "app-server.turn.usage.updated", { tokenUsage: "nonsense" });
+  observe(receipt, "app-server.turn.usage.updated", { tokenUsage: { total: 7 } });
+  assert.equal(receipt.tokenUsage?.totalTokens, 200);
+  const without = createReceipt();
+  observe(without, "app-server.turn.usage.updated", { tokenUsage: { total: { totalTokens: 5 } } });
+  assert.equal(without.tokenUsage?.totalTokens, 5);
+});
+
+test("what runs is known while it runs", () => {
+  const receipt = createReceipt();
+  const command = { item: { type: "commandExecution", id: "c" }, itemId: "c" };
+  observe(receipt, "app-server.turn.started", {});
+  observe(receipt, "app-server.item.started", command);
+  assert.deepEqual([...receipt.openTools], ["c"]);
+  observe(receipt, "app-server.item.completed", command);
+  assert.equal(receipt.openTools.size, 0);
+  assert.equal(receipt.started, true);
+});
+
+test("errors keep Codex's own words; codexd's carry a reason", () => {
+  const receipt = createReceipt();
+  const error = { message: "quota", codexErrorInfo: "usageLimitExceeded", additionalDetails: "more" };
+  observe(receipt, "app-server.turn.error", { willRetry: false, error });
+  assert.deepEqual(receipt.error, { ...error, reason: null });
+  assert.equal(readTurnError({})?.message, "Codex gave no message");
+  assert.equal(readTurnError(null), undefined);
+  assert.equal(ownTurnError("child_exited", "gone").reason, "child_exited");
+});

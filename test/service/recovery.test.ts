@@ -1,0 +1,45 @@
+// What a dead daemon has left open is ended once, with what its events had said.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { systemClock } from "../../src/base/clock.ts";
+import { endAbandonedTurns } from "../../src/service/recovery.ts";
+import { createServiceRig } from "../support/service-rig.ts";
+
+test("a turn that ran ends as interrupted, its receipt read back from the journal", async () => {
+  const rig = createServiceRig();
+  const { sessionId, threadId } = await rig.session();
+  await rig.start(sessionId);
+  rig.say("turn/started", { threadId, turn: { id: "turn-1" } });
+  rig.say("item/completed", { threadId, turnId: "turn-1", item: { type: "agentMessage", id: "m", text: "so far" } });
+  rig.say("item/completed", { threadId, turnId: "other", item: { type: "agentMessage", id: "m", text: "not mine" } });
+  rig.say("item/completed", { threadId: "x", turnId: "turn-1", item: { type: "agentMessage", id: "m", text: "nor this" } });
+  await rig.store.settled();
+  // A new daemon knows the records alone.
+  assert.equal(await endAbandonedTurns(rig.store, systemClock), 1);
+  const turn = rig.store.tables.turn.get((await rig.turns.list({
+    limit: 1, cursor: null, sessionId, status: null,
+  })).records[0]?.submissionId ?? "");
+  assert.equal(turn?.status, "interrupted");
+  assert.equal(turn?.error?.reason, "daemon_restarted");
+  assert.equal(turn?.finalMessage, "so far");
+  assert.equal(turn?.lastSeq, rig.store.events.length);
+  assert.equal(rig.store.events.at(-1)?.type, "turn.finished");
+  const session = rig.store.tables.session.get(sessionId);
+  assert.equal(session?.currentTurnId, null);
+  assert.equal(session?.lastTurnStatus, "interrupted");
+  assert.equal(await endAbandonedTurns(rig.store, systemClock), 0, "once");
+});
+
+test("a turn that Codex had not answered is never sent again, and says so", async () => {
+  const rig = createServiceRig();
+  const { sessionId } = await rig.session();
+  rig.codex.on("turnStart", () => new Promise(() => undefined));
+  void rig.start(sessionId);
+  while (!rig.codex.asked.some(({ method }) => method === "turnStart")) await new Promise((go) => setImmediate(go));
+  await endAbandonedTurns(rig.store, systemClock);
+  const [turn] = (await rig.turns.list({ limit: 1, cursor: null, sessionId, status: "interrupted" })).records;
+  assert.equal(turn?.error?.reason, "not_answered");
+  assert.equal(turn?.turnId, null);
+});

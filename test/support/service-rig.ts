@@ -1,0 +1,75 @@
+// The services as parts.ts builds them, on a memory store and a fake app-server, with Codex's side in the test's hand.
+
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { createIngest, type Ingest } from "../../src/service/ingest.ts";
+import type { StartTurnInput } from "../../src/service/inputs.ts";
+import { createOpenTurns, type OpenTurns } from "../../src/service/open-turns.ts";
+import { createSessionIndex, type SessionIndex } from "../../src/service/session-index.ts";
+import { createSessions, type Sessions } from "../../src/service/sessions.ts";
+import type { TurnService } from "../../src/service/services.ts";
+import { createThreads } from "../../src/service/threads.ts";
+import { createTurns } from "../../src/service/turns.ts";
+import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
+import type { SessionRecord } from "../../src/core/records.ts";
+import { createFakeAppServer, type FakeAppServer } from "./fake-app-server.ts";
+import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
+
+/** The system's clock, whose timers keep a test alive while it waits for them. */
+export const heldClock: Clock = {
+  ...systemClock,
+  after(ms, fn) {
+    const handle = setTimeout(fn, ms);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+export interface ServiceRig {
+  readonly store: MemoryStore;
+  readonly codex: FakeAppServer;
+  readonly sessions: Sessions;
+  readonly turns: TurnService;
+  readonly open: OpenTurns;
+  readonly ingest: Ingest;
+  readonly index: SessionIndex;
+  readonly gate: WorkGate;
+  /** What Codex notifies. */
+  say(method: string, params: Record<string, unknown>): void;
+  /** The notifications of a whole turn with one message. */
+  sayTurn(threadId: string, turnId: string, text: string, status?: string): void;
+  session(input?: Parameters<Sessions["create"]>[0]): Promise<SessionRecord & { threadId: string }>;
+  start(sessionId: string, more?: Partial<StartTurnInput>): ReturnType<TurnService["start"]>;
+}
+
+export function createServiceRig({ clock = heldClock }: { clock?: Clock } = {}): ServiceRig {
+  const store = createMemoryStore(clock);
+  const codex = createFakeAppServer();
+  const gate = createWorkGate("app-server");
+  const index = createSessionIndex(store);
+  let ids = 0;
+  const uuid = (): string => String(++ids).padStart(32, "0");
+  const open = createOpenTurns(store, clock, uuid);
+  const ingest = createIngest({
+    store, turns: open, index, clock, appServer: () => codex, explain: (outcome) => outcome,
+  });
+  const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default" });
+  const sessions = createSessions({ store, open, threads, index, appServer: codex, gate, clock, uuid });
+  const turns = createTurns({ store, open, threads, index, gate, clock });
+  const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
+
+  return {
+    store, codex, sessions, turns, open, ingest, index, gate, say,
+    sayTurn(threadId, turnId, text, status = "completed") {
+      const item = { type: "agentMessage", id: "msg_1", text };
+      say("turn/started", { threadId, turn: { id: turnId, status: "inProgress" } });
+      say("item/started", { threadId, turnId, item: { ...item, text: "" } });
+      say("item/agentMessage/delta", { threadId, turnId, itemId: "msg_1", delta: text });
+      say("item/completed", { threadId, turnId, item });
+      say("turn/completed", { threadId, turn: { id: turnId, status, error: null, durationMs: 7, items: [] } });
+    },
+    async session(input = {}) {
+      const { session } = await sessions.create(input);
+      return { ...session, threadId: session.threadId ?? "" };
+    },
+    start: (sessionId, more = {}) => turns.start({ sessionId, prompt: "hello", ...more }),
+  };
+}
