@@ -1,0 +1,264 @@
+// One WebSocket connection of the server: frames on a socket, and who is to blame when it ends.
+//
+// Deliberately not: what is sent or asked (streams), who may connect (the guard), the handshake (protocol). No timer
+// of its own but the one of its close: silence and slowness are found by the server's ticker (ws-ticker.ts).
+//
+// Invariants: nothing here throws, whatever the peer or the socket does; exactly one close frame is sent, behind all
+// that was queued, and nothing after it; what waits for a slow reader is bounded in bytes, and no message is ever
+// left out of the middle: a reader who cannot keep up is cut off.
+
+import type { Duplex } from "node:stream";
+import type { Clock, Timer } from "../base/clock.ts";
+import { LIMITS } from "../core/limits.ts";
+import { WS_CLOSE } from "../protocol/ws-close.ts";
+import { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE } from "../protocol/ws-frame.ts";
+import { createWsReceiver, type WsReceiver } from "../protocol/ws-message.ts";
+
+export interface WsHandlers {
+  /** Not called once the connection is not open any more. */
+  text(message: string): void;
+  /**
+   * Called once, when the socket has gone: the code with which the first of the two ends closed, 1005 where the peer
+   * gave none, 1006 where there was no close frame.
+   */
+  closed(code: number): void;
+}
+
+export interface WsConnection {
+  /** Does nothing once the connection is not open any more. */
+  sendText(text: string): void;
+  /** Bytes that are already server frames; shared with other connections, never copied or changed. */
+  sendFrames(frames: Buffer): void;
+  /** What the peer has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Resolves when `bufferedBytes` is below `LIMITS.streamDrainedBytes`, or the connection is not open any more. */
+  drained(): Promise<void>;
+  /** Starts the close handshake; the socket is destroyed at the latest `LIMITS.wsCloseMs` later. */
+  close(code: number, reason: string): void;
+  /** False from the moment that either end has begun to close. */
+  readonly open: boolean;
+  /**
+   * Looks for a silent or slow peer; called every `LIMITS.wsTickMs` with the clock's monotonic milliseconds. False
+   * when the socket has gone, and no call is needed any more.
+   */
+  tick(nowMs: number): boolean;
+}
+
+export interface WsConnectionOptions {
+  /** Past the 101 answer; the connection owns it from now on. */
+  readonly socket: Duplex;
+  /** What came after the head of the request. */
+  readonly head: Buffer;
+  readonly handlers: WsHandlers;
+  readonly clock: Clock;
+}
+
+/** Handlers are not called before this has returned. */
+export function createWsConnection(options: WsConnectionOptions): WsConnection {
+  return new Connection(options);
+}
+
+const PING = encodeFrame(OPCODE.ping, Buffer.alloc(0));
+
+class Connection implements WsConnection {
+  readonly #socket: Duplex;
+  readonly #handlers: WsHandlers;
+  readonly #clock: Clock;
+  readonly #receiver: WsReceiver;
+  /** Open; close frame sent; socket gone. */
+  #phase: "open" | "closing" | "gone" = "open";
+  #closeCode: number = WS_CLOSE.abnormal;
+  #closeTimer: Timer | undefined;
+  /** Set by any byte, cleared by the tick that reads it. */
+  #heard = false;
+  #heardAtMs: number;
+  #pinged = false;
+  #pongsWaiting = 0;
+  /** Since when more than the soft bound has waited without a break. */
+  #slowSinceMs: number | null = null;
+  /** Bytes of a message above the hard bound that passed alone and is still on its way. */
+  #oversizeBytes = 0;
+  #drainWaiters: Array<() => void> = [];
+
+  constructor({ socket, head, handlers, clock }: WsConnectionOptions) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.#clock = clock;
+    this.#heardAtMs = clock.monotonic();
+    this.#receiver = createWsReceiver({
+      role: "server",
+      messageBytesMax: LIMITS.wsMessageBytesMax,
+      allowBinary: false,
+      on: {
+        text: (message) => this.open && handlers.text(message),
+        binary: () => undefined,
+        ping: (payload) => this.#pong(payload),
+        pong: () => undefined,
+        close: (code) => this.#answerClose(code),
+        violation: (code, reason) => this.#fail(code, reason),
+      },
+    });
+    this.#listen(head);
+  }
+
+  get open(): boolean {
+    return this.#phase === "open";
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  sendText(text: string): void {
+    if (this.open) this.#send(encodeTextFrame(text));
+  }
+
+  sendFrames(frames: Buffer): void {
+    if (this.open) this.#send(frames);
+  }
+
+  drained(): Promise<void> {
+    if (!this.open || this.bufferedBytes < LIMITS.streamDrainedBytes) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.open) return;
+    this.#closeCode = code;
+    this.#sendClose(code, reason);
+  }
+
+  tick(nowMs: number): boolean {
+    if (this.#phase === "gone") return false;
+    if (this.#heard) {
+      this.#heard = false;
+      this.#pinged = false;
+      this.#heardAtMs = nowMs;
+    }
+    const silentMs = nowMs - this.#heardAtMs;
+    if (silentMs >= 2 * LIMITS.wsPingMs) {
+      this.#socket.destroy();
+    } else if (this.open && this.#isTooSlow(nowMs)) {
+      this.#cutOff();
+    } else if (this.open && silentMs >= LIMITS.wsPingMs && !this.#pinged) {
+      this.#pinged = true;
+      this.#socket.write(PING);
+    }
+    return true;
+  }
+
+  #listen(head: Buffer): void {
+    const socket = this.#socket;
+    // Whatever the error is, 'close' follows it and says all that matters.
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#gone());
+    socket.on("end", () => this.#peerEnded());
+    if (head.length > 0) socket.unshift(head);
+    socket.on("data", (bytes: Buffer) => this.#receive(bytes));
+    // A socket that went during the handshake may have told so already.
+    if (socket.destroyed) process.nextTick(() => this.#gone());
+  }
+
+  #receive(bytes: Buffer): void {
+    this.#heard = true;
+    // All answers to one chunk leave in one piece.
+    this.#socket.cork();
+    try {
+      this.#receiver.push(bytes);
+    } finally {
+      this.#socket.uncork();
+    }
+  }
+
+  #send(frames: Buffer): void {
+    const buffered = this.bufferedBytes;
+    const waiting = buffered - this.#oversizeBytes;
+    if (buffered > 0 && waiting + frames.length > LIMITS.streamHardBytes) return this.#cutOff();
+    if (frames.length > LIMITS.streamHardBytes) this.#sendOversize(frames);
+    else this.#socket.write(frames, this.#onWritten);
+    if (this.#isTooSlow(null)) this.#cutOff();
+  }
+
+  /** What queues behind such a message is measured without it, or nobody could be sent one and live. */
+  #sendOversize(frames: Buffer): void {
+    this.#oversizeBytes = frames.length;
+    this.#socket.write(frames, () => {
+      this.#oversizeBytes = 0;
+      this.#onWritten();
+    });
+  }
+
+  /** One function for all writes: it must cost nothing per message. */
+  readonly #onWritten = (): void => {
+    const buffered = this.bufferedBytes;
+    if (buffered <= LIMITS.streamSoftBytes) this.#slowSinceMs = null;
+    if (buffered < LIMITS.streamDrainedBytes) this.#wakeDrained();
+  };
+
+  /** The clock is asked only above the soft bound. */
+  #isTooSlow(nowMs: number | null): boolean {
+    if (this.bufferedBytes <= LIMITS.streamSoftBytes) {
+      this.#slowSinceMs = null;
+      return false;
+    }
+    const now = nowMs ?? this.#clock.monotonic();
+    this.#slowSinceMs ??= now;
+    return now - this.#slowSinceMs >= LIMITS.streamSoftMs;
+  }
+
+  #cutOff(): void {
+    this.close(WS_CLOSE.tryAgainLater, "slow_consumer");
+  }
+
+  #pong(payload: Buffer): void {
+    if (!this.open) return;
+    this.#pongsWaiting += 1;
+    if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax) this.#socket.pause();
+    this.#socket.write(encodeFrame(OPCODE.pong, payload), () => {
+      this.#pongsWaiting -= 1;
+      if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax / 2) this.#socket.resume();
+    });
+  }
+
+  /** RFC 6455 §5.5.1: the answer has the code that came, and the server ends TCP first (§7.1.1). */
+  #answerClose(code: number | null): void {
+    if (this.open) {
+      this.#closeCode = code ?? WS_CLOSE.noCode;
+      this.#sendClose(code, "");
+    }
+    this.#socket.end();
+  }
+
+  #fail(code: number, reason: string): void {
+    this.close(code, reason);
+    // What still comes is read and dropped: with unread bytes the system would reset, and the close frame be lost.
+    this.#socket.end();
+  }
+
+  #sendClose(code: number | null, reason: string): void {
+    this.#phase = "closing";
+    this.#closeTimer = this.#clock.after(LIMITS.wsCloseMs, () => this.#socket.destroy());
+    this.#socket.write(encodeCloseFrame(code, reason));
+    this.#wakeDrained();
+  }
+
+  #peerEnded(): void {
+    if (this.open) this.#socket.destroy();
+    else this.#socket.end();
+  }
+
+  #gone(): void {
+    if (this.#phase === "gone") return;
+    this.#phase = "gone";
+    this.#closeTimer?.cancel();
+    this.#wakeDrained();
+    this.#handlers.closed(this.#closeCode);
+  }
+
+  #wakeDrained(): void {
+    const waiters = this.#drainWaiters;
+    if (waiters.length === 0) return;
+    this.#drainWaiters = [];
+    for (const wake of waiters) wake();
+  }
+}

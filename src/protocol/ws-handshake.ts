@@ -1,0 +1,91 @@
+// RFC 6455 §4.2: the server's half of the opening handshake, as a judgement on a request that has been parsed.
+//
+// Deliberately not the guard: Host, Origin and the token are judged before this, for every request alike.
+//
+// Invariants: no extension and no subprotocol is ever agreed on, whatever is offered; header lists are read in time
+// linear in their length, and a header that is not there is never taken for one that is.
+
+import { createHash } from "node:crypto";
+
+/** RFC 6455 §1.3. */
+const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const VERSION = "13";
+/** Sixteen bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+
+/** What the judgement needs of a request; Node's IncomingMessage is one. */
+export interface UpgradeRequest {
+  readonly method?: string | undefined;
+  /** `1.1`, as Node gives it. */
+  readonly httpVersion: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+}
+
+export type UpgradeJudgement =
+  | { readonly ok: true; readonly accept: string }
+  | {
+    readonly ok: false;
+    readonly status: 400 | 405 | 426;
+    readonly message: string;
+    /** Fields that the refusal must carry. */
+    readonly headers: Readonly<Record<string, string>>;
+  };
+
+/** The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key`. */
+export function acceptValue(key: string): string {
+  return createHash("sha1").update(key + ACCEPT_SUFFIX).digest("base64");
+}
+
+/** Whether the request may become a WebSocket, and with which accept value. */
+export function judgeUpgrade({ method, httpVersion, rawHeaders }: UpgradeRequest): UpgradeJudgement {
+  if (method !== "GET") return refuse(405, "a WebSocket is opened with GET", { Allow: "GET" });
+  if (httpVersion !== "1.1") return refuse(400, "a WebSocket is opened with HTTP/1.1");
+  if (!hasToken(headerValues(rawHeaders, "connection"), "upgrade")) {
+    return refuse(400, "the Connection header must name upgrade");
+  }
+  if (!hasToken(headerValues(rawHeaders, "upgrade"), "websocket")) {
+    return refuse(400, "the Upgrade header must name websocket");
+  }
+  const versions = headerValues(rawHeaders, "sec-websocket-version");
+  if (versions.length !== 1 || versions[0] !== VERSION) {
+    return refuse(426, `Sec-WebSocket-Version must be ${VERSION}`, { "Sec-WebSocket-Version": VERSION });
+  }
+  const keys = headerValues(rawHeaders, "sec-websocket-key");
+  const key = keys[0];
+  if (keys.length !== 1 || key === undefined || !KEY.test(key)) {
+    return refuse(400, "there must be exactly one Sec-WebSocket-Key, of 16 bytes in base64");
+  }
+  return { ok: true, accept: acceptValue(key) };
+}
+
+/** The whole 101 answer; frames follow it at once. */
+export function upgradeResponse(accept: string): Buffer {
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${accept}`,
+  ];
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+}
+
+/** The values of every field of that name (lower case), in order and without the blanks around them. */
+export function headerValues(rawHeaders: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() === name) values.push(rawHeaders[i + 1]?.trim() ?? "");
+  }
+  return values;
+}
+
+/** Whether one of the comma lists has the token (lower case); tokens are compared in any case. */
+export function hasToken(values: readonly string[], token: string): boolean {
+  return values.some((value) => value.split(",").some((item) => item.trim().toLowerCase() === token));
+}
+
+function refuse(
+  status: 400 | 405 | 426, message: string, headers: Readonly<Record<string, string>> = {},
+): UpgradeJudgement {
+  return { ok: false, status, message, headers };
+}
