@@ -1,0 +1,117 @@
+// CodexdLocalService: a daemon with the HTTP edge on it, which is what `codexd start` runs.
+//
+// Invariant: the edge listens before the child is started, so that a port in use costs nothing, and it closes after
+// the last event is in the journal, so that every client has heard how it ended.
+
+import { systemClock, type Clock, type Timer } from "./base/clock.ts";
+import { silentLogger, type Logger } from "./base/log.ts";
+import type { CodexdConfig } from "./core/config.ts";
+import { errorMessage } from "./core/errors.ts";
+import { LIMITS } from "./core/limits.ts";
+import { CodexdDaemon, type CodexdDaemonOptions } from "./daemon.ts";
+import { createHttpEdge, type HttpEdge } from "./http/server.ts";
+import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
+import { nodeDisk } from "./store/disk.ts";
+import { loadOrCreateToken, readToken } from "./store/token.ts";
+
+export interface LocalServiceStatus {
+  readonly service: ServiceStatus;
+  readonly snapshot: StatusSnapshot;
+}
+
+export class CodexdLocalService {
+  readonly #config: CodexdConfig;
+  readonly #daemon: CodexdDaemon;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #edge: HttpEdge | undefined;
+  #token: string | undefined;
+  #tokenTimer: Timer | undefined;
+
+  constructor(config: CodexdConfig, options: CodexdDaemonOptions = {}) {
+    this.#config = config;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLogger;
+    const secrets = (): readonly string[] => (this.#token === undefined ? [] : [this.#token]);
+    this.#daemon = new CodexdDaemon(config, { secrets, ...options });
+  }
+
+  /** @throws {ExitError} as CodexdDaemon.start, and 75 when the port is in use; nothing is left running then. */
+  async start(): Promise<LocalServiceStatus> {
+    await this.#daemon.open();
+    try {
+      const { auth } = this.#config.service;
+      if (auth === "token") this.#token = await loadOrCreateToken(nodeDisk, this.#config.paths.stateDir);
+      const edge = createHttpEdge({
+        config: this.#config,
+        services: this.#daemon.services,
+        token: this.#token ?? null,
+        clock: this.#clock,
+        log: this.#log,
+      });
+      await edge.listen();
+      this.#edge = edge;
+      this.#daemon.attachEdge(() => this.#serviceStatus(edge));
+      if (auth === "token") this.#watchToken(edge);
+      await this.#daemon.begin();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return this.getStatus();
+  }
+
+  async stop(): Promise<StatusSnapshot> {
+    this.#tokenTimer?.cancel();
+    this.#tokenTimer = undefined;
+    const edge = this.#edge;
+    const snapshot = await this.#daemon.stop(async () => edge?.stop());
+    this.#edge = undefined;
+    return snapshot;
+  }
+
+  getStatus(): LocalServiceStatus {
+    const snapshot = this.#daemon.getStatusSnapshot();
+    return { service: this.#daemon.services.status.service(), snapshot };
+  }
+
+  getDaemon(): CodexdDaemon {
+    return this.#daemon;
+  }
+
+  /** Resolves with the reason when the disk has failed for good: the process must end. */
+  get failed(): Promise<Error> {
+    return this.#daemon.failed;
+  }
+
+  #serviceStatus(edge: HttpEdge): ServiceStatus {
+    const { localApiBase, eventStreamPath } = this.#config.service;
+    const { baseUrl } = edge;
+    return {
+      configuredBaseUrl: localApiBase,
+      eventStreamPath,
+      eventStreamUrl: baseUrl === null ? null : `${baseUrl.replace(/^http/, "ws")}${eventStreamPath}`,
+      listening: baseUrl !== null,
+      resolvedBaseUrl: baseUrl,
+      websocketClients: edge.websocketClients,
+    };
+  }
+
+  /** A rotated token is taken up from the file; polling needs no watch that a file system may not have. */
+  #watchToken(edge: HttpEdge): void {
+    this.#tokenTimer = this.#clock.after(LIMITS.tokenPollMs, () => {
+      readToken(nodeDisk, this.#config.paths.stateDir)
+        .then((token) => {
+          if (token === this.#token) return;
+          this.#token = token;
+          edge.rotateToken(token);
+          this.#log.info("the token has been rotated");
+        })
+        // A file that is being replaced or is damaged changes nothing: the token in force stays.
+        .catch((error: unknown) => this.#log.warn("the token cannot be read", { error: errorMessage(error) }))
+        .finally(() => {
+          if (this.#tokenTimer !== undefined) this.#watchToken(edge);
+        });
+    });
+  }
+}
