@@ -3,7 +3,7 @@
 // Deliberately not: whether and when the next life begins (supervisor.ts). Invariant: `onEnd` is called exactly once,
 // after the last message has been handled and every call has been settled.
 
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
 import { createDeferred } from "../base/deferred.ts";
 import { errorMessage } from "../core/errors.ts";
@@ -11,7 +11,7 @@ import { LIMITS } from "../core/limits.ts";
 import { CodexAppServerClient } from "./app-server-client.ts";
 import type { ChildOutput } from "./child-output.ts";
 import type { RpcHandlers } from "./rpc-client.ts";
-import { bytesOf, type ChildHandle, type Spawner, type SpawnOptions } from "./spawner.ts";
+import { bytesOf, type Spawner, type SpawnOptions } from "./spawner.ts";
 import { createCodexdAppServerStdioTransport } from "./transport-stdio.ts";
 
 export interface LifeEnd {
@@ -71,18 +71,23 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
   let born = false;
   let stopping = false;
   let done = false;
+  const timers: Timer[] = [];
 
   output.begin(child.pid ?? null);
 
   const end = (failure?: LifeEnd): void => {
     if (done) return;
     done = true;
+    for (const timer of timers) timer.cancel();
     output.flush();
     const { code = null, signal = null } = exit ?? {};
     options.onEnd(failure ?? { exitCode: code, signal, reason, spawnFailed: false, canRetry: true });
     spawned.resolve();
     ended.resolve();
   };
+
+  /** Only while this life lasts. */
+  const later = (ms: number, fn: () => void): void => void timers.push(clock.after(ms, fn));
 
   const client = new CodexAppServerClient({
     clientInfo: { version: options.version },
@@ -96,8 +101,8 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
         if (error !== null) reason ??= errorMessage(error);
         if (exit !== undefined) return end();
         // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.
-        clock.after(LIMITS.childStopGraceMs, () => {
-          if (exit !== undefined || done || stopping) return;
+        later(LIMITS.childStopGraceMs, () => {
+          if (stopping) return;
           reason ??= "it closed its stdout and lived on";
           child.kill("SIGKILL");
         });
@@ -127,7 +132,7 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
     // Reading may be on hold: what the child has said is read to its end.
     client.resume();
     // A descendant that inherited the pipe can hold it open: what the child itself said has come by then.
-    clock.after(LIMITS.childPipeDrainMs, () => client.abort());
+    later(LIMITS.childPipeDrainMs, () => client.abort());
   });
 
   return {
@@ -141,22 +146,14 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
       stopping = true;
       client.resume();
       client.close();
-      const terminate = clock.after(LIMITS.childStopGraceMs, () => child.kill("SIGTERM"));
-      const kill = clock.after(2 * LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
+      later(LIMITS.childStopGraceMs, () => child.kill("SIGTERM"));
+      later(2 * LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
       await ended.promise;
-      terminate.cancel();
-      kill.cancel();
     },
     abandon(why) {
       reason ??= why;
-      terminateSoon(child, clock, () => done);
+      child.kill("SIGTERM");
+      later(LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
     },
   };
-}
-
-function terminateSoon(child: ChildHandle, clock: Clock, isDone: () => boolean): void {
-  child.kill("SIGTERM");
-  clock.after(LIMITS.childStopGraceMs, () => {
-    if (!isDone()) child.kill("SIGKILL");
-  });
 }

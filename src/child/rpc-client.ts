@@ -147,7 +147,8 @@ export function createRpcClient({
     call(method, params, options = {}) {
       if (closed) return Promise.reject(childGone(method));
       const call: Call = { method, params, options, outcome: createDeferred<unknown>(), timer: undefined };
-      if (underWay.size < callsMax) send(call);
+      // One that is made in `onResult`, when a place has just become free, does not overtake those that wait.
+      if (underWay.size < callsMax && waiting.length === 0) send(call);
       else if (waiting.length < waitingMax) waiting.push(call);
       else return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
       return call.outcome.promise;

@@ -1,4 +1,6 @@
 // A transport moves whole messages between codexd and an app-server; it knows no methods.
+//
+// Invariant: `onClose` is the last call that its handlers get, and they get it once.
 
 export interface TransportHandlers {
   /** One JSON-RPC message, or what the peer sent in its place; without a line end. */

@@ -1,0 +1,71 @@
+// The real process around the command line: its streams, signals and clock.
+//
+// Made only by the program itself; tests have a double. Invariant: output that nobody reads any more is dropped, it
+// never ends a daemon.
+
+import { readFileSync } from "node:fs";
+import { systemClock } from "../base/clock.ts";
+import { systemPlatform } from "../config.ts";
+import type { CliIo } from "./command.ts";
+
+/** Call it once: it takes over the errors of standard output and standard error. */
+export function createSystemIo(): CliIo {
+  // `codexd start | head -1` closes the pipe; without a listener the next line would end the daemon.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  return {
+    env: process.env,
+    platform: systemPlatform(),
+    clock: systemClock,
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+    readStdin,
+    onSignal(signal, listener) {
+      process.on(signal, listener);
+      return () => process.off(signal, listener);
+    },
+    onOutputClosed(listener) {
+      process.stdout.on("error", listener);
+      return () => process.stdout.off("error", listener);
+    },
+    isAlive,
+    terminate: (pid) => void process.kill(pid, "SIGTERM"),
+    hold() {
+      const handle = setInterval(() => {}, 2 ** 30);
+      return () => clearInterval(handle);
+    },
+  };
+}
+
+/** Ends the process with `code` once what was printed has left it. */
+export function endProcess(code: number): void {
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+}
+
+/** A zombie counts as gone: nobody may ever reap it, as in a container without an init. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    // ESRCH, or EPERM for a process of somebody else's.
+    return false;
+  }
+  return !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    // No procfs here, or the process went this moment, which the next look will tell.
+    return false;
+  }
+  // The name in parentheses may hold anything; the state is the first field after it.
+  return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+}
+
+async function readStdin(): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString("utf8");
+}

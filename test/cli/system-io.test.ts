@@ -1,0 +1,100 @@
+// The real process around the command line, in a process of its own.
+//
+// A small program runs the command line the way the built one does; what it must survive is done to it for real.
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { isAlive } from "../../src/cli/system-io.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
+
+const SOURCE = new URL("../../src/cli/", import.meta.url).href;
+const TSX = import.meta.resolve("tsx");
+
+/** A program whose `start` runs a service without a daemon: it prints, and ends when it is told to. */
+function writeProgram(t: TestContext): string {
+  const file = path.join(makeTempDir(t), "program.mts");
+  writeFileSync(file, `
+    import { runCodexdCli } from "${SOURCE}run.ts";
+    import { createSystemIo, endProcess } from "${SOURCE}system-io.ts";
+    const child = { status: "idle", pid: null, command: "c", args: [], endpoint: "stdio://" };
+    const service = { resolvedBaseUrl: "http://127.0.0.1:1", eventStreamUrl: null };
+    const io = createSystemIo();
+    endProcess(await runCodexdCli(process.argv.slice(2), io, {
+      createService: () => ({
+        start: async () => ({ service, snapshot: { daemon: { child } } }),
+        stop: async () => io.stdout("stopped\\n"),
+        failed: new Promise(() => {}),
+      }),
+      resolveCommand: async (command) => command,
+      rotateToken: async () => {},
+    }));
+  `);
+  return file;
+}
+
+function start(program: string, ...argv: string[]) {
+  const child = spawn(process.execPath, ["--import", TSX, program, ...argv], { stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const exited = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
+  return { child, exited, out: () => stdout, err: () => stderr };
+}
+
+describe("a program", () => {
+  test("prints all it has, however long, before it ends with its code", (t) => {
+    const program = writeProgram(t);
+    const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", TSX, program, "config", "--json"], {
+      encoding: "utf8",
+      env: { ...process.env, BAA_CODEXD_SERVER_ARGS: JSON.stringify(Array.from({ length: 1000 }, (_, i) => `${i}`)) },
+    });
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.ok("config" in (JSON.parse(stdout) as object));
+  });
+
+  test("stays alive without a socket or timer, outlives its reader, and ends in order at SIGTERM", async (t) => {
+    const { child, exited, err } = start(writeProgram(t), "start", "--mode", "exec", "--log-level", "info");
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    // Who read the first line goes: what is printed at the end has nowhere to go.
+    child.stdout.destroy();
+    child.kill("SIGTERM");
+    assert.equal(await exited, 0);
+    assert.match(err(), /info stopping signal="SIGTERM"/);
+  });
+
+  test("reads standard input for api, and says that no daemon runs", async (t) => {
+    const stateDir = makeTempDir(t);
+    const { child, exited, out, err } = start(writeProgram(t), "api", "/x", "-d", "@-", "--state-dir", stateDir);
+    child.stdin.end("{}");
+    assert.equal(await exited, 3);
+    assert.equal(out(), "");
+    assert.match(err(), /no daemon runs/);
+  });
+});
+
+describe("whether a process lives", () => {
+  test("this one does, one that has been waited for does not, and a number that is none neither", () => {
+    assert.equal(isAlive(process.pid), true);
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    assert.equal(isAlive(pid), false);
+    assert.equal(isAlive(2 ** 30), false);
+  });
+
+  test("a zombie counts as gone", { skip: process.platform !== "linux" }, async () => {
+    // The shell starts a process that ends at once, and becomes a program that never waits for it.
+    const shell = spawn("/bin/sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const pid = Number(await new Promise((resolve) => shell.stdout.once("data", resolve)));
+      while (!readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z")) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.equal(isAlive(pid), false);
+    } finally {
+      shell.kill("SIGKILL");
+    }
+  });
+});

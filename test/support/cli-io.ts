@@ -1,0 +1,98 @@
+// A process around the command line that is all memory: what was printed, which signals are watched, who was ended.
+//
+// Invariant: nothing of the real environment gets in; the home and the current directory are what the test says.
+
+import { systemClock, type Clock } from "../../src/base/clock.ts";
+import type { CliIo, CliParts, StopSignal } from "../../src/cli/command.ts";
+
+export interface FakeIo extends CliIo {
+  readonly out: () => string;
+  readonly err: () => string;
+  /** Pids to which SIGTERM was sent. */
+  readonly terminated: readonly number[];
+  /** How many listeners watch signals or the output's end. */
+  readonly listeners: () => number;
+  /** How many holds are not released. */
+  readonly holds: () => number;
+  raise(signal: StopSignal): void;
+  closeOutput(): void;
+}
+
+export interface FakeIoOptions {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly homeDir?: string;
+  readonly stdin?: string;
+  readonly clock?: Clock;
+  readonly alive?: (pid: number) => boolean;
+  readonly onTerminate?: (pid: number) => void;
+  readonly onStdout?: (text: string) => void;
+}
+
+export function createFakeIo(options: FakeIoOptions = {}): FakeIo {
+  const out: string[] = [];
+  const err: string[] = [];
+  const terminated: number[] = [];
+  const signalListeners = new Set<readonly [StopSignal, () => void]>();
+  const outputListeners = new Set<() => void>();
+  let holds = 0;
+  return {
+    env: options.env ?? {},
+    platform: { cwd: options.cwd ?? "/home/ada/repo", homeDir: options.homeDir ?? "/home/ada", hostName: "engine" },
+    clock: options.clock ?? systemClock,
+    stdout(text) {
+      out.push(text);
+      options.onStdout?.(text);
+    },
+    stderr: (text) => void err.push(text),
+    readStdin: async () => options.stdin ?? "",
+    onSignal(signal, listener) {
+      const entry = [signal, listener] as const;
+      signalListeners.add(entry);
+      return () => signalListeners.delete(entry);
+    },
+    onOutputClosed(listener) {
+      outputListeners.add(listener);
+      return () => outputListeners.delete(listener);
+    },
+    isAlive: options.alive ?? (() => false),
+    terminate(pid) {
+      terminated.push(pid);
+      options.onTerminate?.(pid);
+    },
+    hold() {
+      holds += 1;
+      // The clock's timers are not enough to keep a test's process alive either.
+      const handle = setInterval(() => undefined, 60_000);
+      return () => {
+        holds -= 1;
+        clearInterval(handle);
+      };
+    },
+    out: () => out.join(""),
+    err: () => err.join(""),
+    terminated,
+    listeners: () => signalListeners.size + outputListeners.size,
+    holds: () => holds,
+    raise(wanted) {
+      for (const [signal, listener] of [...signalListeners]) if (signal === wanted) listener();
+    },
+    closeOutput() {
+      for (const listener of [...outputListeners]) listener();
+    },
+  };
+}
+
+/** Parts that fail the test when a command uses one it was not given. */
+export function createParts(parts: Partial<CliParts> = {}): CliParts {
+  return {
+    createService() {
+      throw new Error("no service was expected");
+    },
+    resolveCommand: async (command) => `/usr/bin/${command}`,
+    rotateToken: async () => {
+      throw new Error("no rotation was expected");
+    },
+    ...parts,
+  };
+}
