@@ -1,4 +1,6 @@
 // How long to wait before the next try: doubling, bounded, with jitter so that many clients do not march in step.
+//
+// Pure: who waits, and when it counts anew, is the caller's. Invariant: never more than `mostMs`, whatever the count.
 
 export interface BackoffOptions {
   firstMs: number;

@@ -1,4 +1,6 @@
 // The shape of a resolved configuration. How flags, environment and input become one stands in src/config.ts.
+//
+// Only the shape: it is frozen when it is built, and every value in it has been checked.
 
 import type { LogLevel } from "../base/log.ts";
 

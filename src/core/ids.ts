@@ -1,4 +1,6 @@
 // Ids of codexd's own. They are the only part of a file name that varies, so their alphabet is closed.
+//
+// Invariant: an id is a prefix of three letters, `_`, and hex digits, whatever its source of randomness gives.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,4 +1,6 @@
 // Every limit of codexd, with its reason. Nothing that a peer can make grow has its bound anywhere else.
+//
+// Times are in milliseconds, sizes in the unit that the name ends in; a limit of another's is named with its owner.
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

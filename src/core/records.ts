@@ -11,7 +11,7 @@ export type SandboxMode = (typeof SANDBOX_MODES)[number];
 /** A word, or an object such as `{granular: {…}}`: passed on to Codex as it came. */
 export type ApprovalPolicy = string | Record<string, unknown>;
 
-/** What `thread/start` was asked for, so that a resumed or new thread gets the same; null where it was left to Codex. */
+/** What `thread/start` was asked for, so that a later thread gets the same; null where it was left to Codex. */
 export interface ThreadProfile {
   readonly cwd: string | null;
   readonly model: string | null;

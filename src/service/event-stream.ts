@@ -1,4 +1,5 @@
-// One reader of the event stream: replays the journal at the reader's own pace, then goes on live.
+// One reader of the event stream: replays the journal at the reader's own pace, then goes on live, and back to the
+// journal when it cannot keep up, so that a burst costs it time and the daemon no memory.
 //
 // Invariant: the reader gets every event above its cursor that passes its filter once and in order. The step from
 // replay to live happens in one tick, in which the cursor equals the journal's head, so nothing fits in between.
@@ -46,6 +47,7 @@ export function createStream({ store, sink, test, after, nowMs }: StreamOptions)
   const isClosed = (): boolean => mode === "closed";
 
   const replay = async (): Promise<void> => {
+    if (sink.congested) await sink.drained();
     while (!isClosed() && cursor < store.headSeq) {
       for await (const batch of store.replay(cursor)) {
         deliver(batch);
@@ -56,19 +58,24 @@ export function createStream({ store, sink, test, after, nowMs }: StreamOptions)
     if (!isClosed()) mode = "live";
   };
 
+  const catchUp = (): void => {
+    mode = "replaying";
+    replay().catch((error: unknown) => {
+      if (!isClosed()) sink.fail(error);
+    });
+  };
+
   return {
     get cursor() {
       return cursor;
     },
     start() {
-      if (mode !== "waiting") return;
-      mode = "replaying";
-      replay().catch((error: unknown) => {
-        if (!isClosed()) sink.fail(error);
-      });
+      if (mode === "waiting") catchUp();
     },
     live(batch) {
-      if (mode === "live") deliver(batch);
+      if (mode !== "live") return;
+      deliver(batch);
+      if (sink.congested) catchUp();
     },
     tick(now) {
       if (wroteSinceTick || mode === "waiting") {

@@ -91,6 +91,8 @@ export interface EventSink {
   write(batch: EventBatch, entries: readonly EventEntry[]): void;
   /** Nothing was written for `LIMITS.streamHeartbeatMs`; `seq` is the newest that the filter has looked at. */
   heartbeat(seq: number): void;
+  /** More waits for the reader than `LIMITS.streamSoftBytes`: a live stream then goes on from the journal. */
+  readonly congested: boolean;
   /** Resolves when the reader has taken enough for a replay to go on, or has gone. */
   drained(): Promise<void>;
   /** The stream cannot go on (the journal could not be read): the sink closes. */

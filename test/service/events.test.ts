@@ -23,7 +23,7 @@ function add(store: MemoryStore, n: number): void {
   store.append({ level: "info", type, message: `${n}`, detail: { sessionId: n % 3 === 0 ? "s3" : "s1", threadId: "t" } });
 }
 
-function collect(): EventSink & { seqs: number[]; wholeBatches: number; failed: unknown[]; heartbeats: number[] } {
+function collect(): Omit<EventSink, "congested"> & { congested: boolean } & { seqs: number[]; wholeBatches: number; failed: unknown[]; heartbeats: number[] } {
   const sink = {
     seqs: [] as number[], wholeBatches: 0, failed: [] as unknown[], heartbeats: [] as number[],
     write(batch: Parameters<EventSink["write"]>[0], entries: Parameters<EventSink["write"]>[1]) {
@@ -31,6 +31,7 @@ function collect(): EventSink & { seqs: number[]; wholeBatches: number; failed: 
       for (const entry of entries) sink.seqs.push(decodeEntry(batch, entry).seq);
     },
     heartbeat: (seq: number) => void sink.heartbeats.push(seq),
+    congested: false,
     drained: () => Promise.resolve(),
     fail: (error: unknown) => void sink.failed.push(error),
   };
@@ -110,6 +111,28 @@ test("a stream replays and goes on live while events keep coming, without a gap 
   add(store, ++n);
   await store.settled();
   assert.equal(sink.seqs.at(-1), n - 1);
+});
+
+test("a reader that falls behind reads on from the journal, and loses nothing", async () => {
+  const { store, events } = setUp(3);
+  await store.settled();
+  const sink = collect();
+  let free = (): void => undefined;
+  sink.drained = () => (sink.congested ? new Promise((resolve) => (free = resolve)) : Promise.resolve());
+  const stream = events.open({ after: null, filter: ALL, sink });
+  stream.start();
+  await Promise.resolve();
+  sink.congested = true;
+  for (let n = 4; n <= 20; n += 1) {
+    add(store, n);
+    await store.settled();
+  }
+  assert.deepEqual(sink.seqs, [4], "what comes while it is congested waits in the journal");
+  sink.congested = false;
+  free();
+  await until(() => sink.seqs.at(-1) === 20);
+  assert.deepEqual(sink.seqs, Array.from({ length: 17 }, (_, i) => i + 4));
+  stream.close();
 });
 
 test("a live stream begins behind all that was committed in its tick, also what is not journaled yet", async () => {

@@ -1,0 +1,55 @@
+// One row of the bench's table, and the arithmetic of medians.
+
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly floor: string;
+  readonly ratio: string;
+  readonly wanted: string;
+  readonly met: boolean;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+/** A rate beside its floor: the median of the rounds' own ratios counts, not the ratio of the medians. */
+export function ratioFigure(
+  name: string,
+  unit: string,
+  rounds: ReadonlyArray<{ readonly value: number; readonly floor: number }>,
+  ratioMin: number,
+): Figure {
+  const ratios = rounds.map(({ value, floor }) => value / floor);
+  const ratio = median(ratios);
+  const spread = `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`;
+  return {
+    name,
+    value: `${rate(median(rounds.map(({ value }) => value)))} ${unit}`,
+    floor: `${rate(median(rounds.map(({ floor }) => floor)))} ${unit}`,
+    ratio: `${ratio.toFixed(2)} (${spread}, n=${rounds.length})`,
+    wanted: `>= ${ratioMin}`,
+    met: ratio >= ratioMin,
+  };
+}
+
+/** A bound that has no floor. */
+export function boundFigure(name: string, unit: string, values: readonly number[], most: number): Figure {
+  const value = median(values);
+  const spread = `${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)}`;
+  return {
+    name,
+    value: `${value.toFixed(0)} ${unit} (${spread}, n=${values.length})`,
+    floor: "",
+    ratio: "",
+    wanted: `< ${most} ${unit}`,
+    met: value < most,
+  };
+}
+
+function rate(perSecond: number): string {
+  return Math.round(perSecond).toLocaleString("en-US");
+}

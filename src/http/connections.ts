@@ -1,0 +1,205 @@
+// One HTTP server, on TCP or on the Unix socket: connections in, requests through the guard, answers out.
+//
+// Deliberately without routes and rules: the guard judges, the table answers. Where it listens is server.ts's matter.
+// Invariant: every way in (request, checkContinue, checkExpectation, upgrade, connect) goes through `judge` first,
+// and what the parser refuses by itself is answered in the same form.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { errorMessage } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { HungUp, readJsonBody } from "./body.ts";
+import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
+import { parseRefusal } from "./parse-errors.ts";
+import { refusal, refusalOf, successText, type Refusal } from "./reply.ts";
+import { refuseSocket, respondJson, respondRefusal } from "./respond.ts";
+import type { Answer, EdgeContext, Route } from "./route.ts";
+
+export interface EdgeServerOptions {
+  readonly transport: Transport;
+  readonly guard: GuardContext;
+  readonly edge: EdgeContext;
+  /** The TCP listener's port; asked at each request, since port 0 is known only once it listens. */
+  readonly port: () => number;
+}
+
+export interface EdgeServer {
+  readonly server: Server;
+  /** From now on every request is refused with 503 `draining`; connections that have asked nothing are ended. */
+  drain(): void;
+  /** Ends every connection, whatever it is doing; resolves when all of them have been told so. */
+  destroyAll(): Promise<void>;
+}
+
+/** What was expected of `Expect`: nothing, the 100 that is sent before the body is read, or what nobody offers. */
+type Expectation = "none" | "continue" | "unknown";
+
+export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
+  const { limits } = options.edge;
+  const server = createServer({
+    // Missing and repeated ones are judged by the guard, with a reply in codexd's form.
+    requireHostHeader: false,
+    maxHeaderSize: LIMITS.headerBytesMax,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: limits.connectionsCheckMs,
+  });
+  // With a limit Node drops the fields beyond it in silence; the guard counts them all.
+  server.maxHeadersCount = 0;
+  server.maxConnections = limits.connectionsMax;
+  const connections = new Connections(options);
+  server.on("connection", (socket: Socket) => connections.add(socket));
+  server.on("request", (request, response) => connections.request(request, response, "none"));
+  server.on("checkContinue", (request, response) => connections.request(request, response, "continue"));
+  server.on("checkExpectation", (request, response) => connections.request(request, response, "unknown"));
+  server.on("upgrade", (request, socket, head) => connections.upgrade(request, socket as Socket, head));
+  server.on("connect", (request, socket, head) => connections.upgrade(request, socket as Socket, head));
+  server.on("clientError", (error, socket) => connections.unreadable(error, socket as Socket));
+  return {
+    server,
+    drain: () => connections.drain(),
+    destroyAll: () => connections.destroyAll(),
+  };
+}
+
+const DRAINING = refusal("draining", "codexd is stopping");
+const UNKNOWN_EXPECTATION = refusal("bad_request", "Expect: only 100-continue can be expected here");
+const NO_UPGRADE = refusal("bad_request", "Upgrade: only the event stream can be upgraded, to a WebSocket");
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+class Connections {
+  readonly #options: EdgeServerOptions;
+  readonly #edge: EdgeContext;
+  readonly #sockets = new Set<Socket>();
+  /** Those that have not asked for anything yet, as browsers open them in advance. */
+  readonly #fresh = new Set<Socket>();
+  /** The exchange that a socket is in, or was in last. */
+  readonly #exchanges = new WeakMap<Socket, Exchange>();
+  /** Sockets that have had their last word outside of an exchange. */
+  readonly #refused = new WeakSet<Socket>();
+  #draining = false;
+
+  constructor(options: EdgeServerOptions) {
+    this.#options = options;
+    this.#edge = options.edge;
+  }
+
+  add(socket: Socket): void {
+    this.#sockets.add(socket);
+    this.#fresh.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#fresh.delete(socket);
+    });
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const socket of this.#fresh) socket.destroy();
+  }
+
+  async destroyAll(): Promise<void> {
+    await Promise.all([...this.#sockets].map((socket) => new Promise<void>((resolve) => {
+      socket.once("close", () => resolve());
+      socket.destroy();
+    })));
+  }
+
+  request(request: IncomingMessage, response: ServerResponse, expectation: Expectation): void {
+    this.#fresh.delete(request.socket);
+    this.#exchanges.set(request.socket, { request, response });
+    const verdict = this.#judge(request);
+    const bodyAwaited = expectation === "continue";
+    if (verdict.refused !== null) return this.#refuse(request, response, verdict.refused, bodyAwaited);
+    if (this.#draining) return this.#refuse(request, response, DRAINING, bodyAwaited);
+    if (expectation === "unknown") return this.#refuse(request, response, UNKNOWN_EXPECTATION, true);
+    this.#serve(verdict, request, response, bodyAwaited).catch((error: unknown) => {
+      this.#edge.log.error("a reply could not be written", { cause: errorMessage(error) });
+      response.destroy();
+    });
+  }
+
+  /** Also CONNECT, which the guard lets nobody have. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    this.#fresh.delete(socket);
+    // Before anything else: Node has taken its own handlers off this socket.
+    socket.on("error", () => socket.destroy());
+    const verdict = this.#judge(request);
+    if (verdict.refused !== null) return this.#refuseSocket(socket, verdict.refused, request);
+    if (this.#draining) return this.#refuseSocket(socket, DRAINING, request);
+    const { upgrade } = verdict.route;
+    if (upgrade === null) return this.#refuseSocket(socket, NO_UPGRADE, request);
+    try {
+      upgrade({ edge: this.#edge, pass: verdict, request, socket, head });
+    } catch (error) {
+      this.#refuseSocket(socket, refusalOf(error, this.#edge.log), request);
+    }
+  }
+
+  /** The parser gave up, or the sender was too slow; or the socket itself has failed. */
+  unreadable(error: Error & { code?: string }, socket: Socket): void {
+    // After an error the parser tells of each further chunk again.
+    if (this.#refused.has(socket)) return;
+    const exchange = this.#exchanges.get(socket);
+    const answering = exchange !== undefined && !exchange.response.writableFinished;
+    // A reply put here would pass for the answer to the request before.
+    const inTheWay = answering && (exchange.request.complete || exchange.response.headersSent);
+    if (inTheWay || !socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    this.#refuseSocket(socket, parseRefusal(error), null);
+  }
+
+  #judge({ method = "", httpVersion, url = "", rawHeaders }: IncomingMessage): Verdict {
+    const { transport, port, guard } = this.#options;
+    return judge({ method, httpVersion, url, rawHeaders, transport, port: port() }, guard);
+  }
+
+  /** @param bodyAwaited the client sends its body only when it has been told to. */
+  async #serve(pass: Pass, request: IncomingMessage, response: ServerResponse, bodyAwaited: boolean): Promise<void> {
+    const gone = new AbortController();
+    let unsent = bodyAwaited;
+    response.once("close", () => gone.abort());
+    const beforeRead = (): void => {
+      if (unsent) response.writeContinue();
+      unsent = false;
+    };
+    try {
+      const body = await readJsonBody(request, pass.headers, { bytesMax: pass.route.bodyBytesMax, beforeRead });
+      const answer = await pass.route.answer({ edge: this.#edge, pass, body, signal: gone.signal });
+      this.#answer(response, pass.route, answer);
+    } catch (error) {
+      if (error instanceof HungUp || gone.signal.aborted) return;
+      this.#refuse(request, response, refusalOf(error, this.#edge.log), unsent);
+    }
+  }
+
+  #answer(response: ServerResponse, route: Route, answer: Answer): void {
+    if (response.destroyed) return;
+    this.#closeIfDraining(response);
+    if ("stream" in answer) return answer.stream(response);
+    const text = "text" in answer ? answer.text : successText(answer.data);
+    respondJson(response, answer.status ?? route.status, text);
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, refused: Refusal, bodyAwaited: boolean): void {
+    if (response.headersSent) return void response.destroy();
+    this.#closeIfDraining(response);
+    const { clock, limits } = this.#edge;
+    respondRefusal(request, response, refused, { clock, lingerMs: bodyAwaited ? 0 : limits.lingerMs });
+  }
+
+  #refuseSocket(socket: Socket, refused: Refusal, request: IncomingMessage | null): void {
+    this.#refused.add(socket);
+    const { clock, limits } = this.#edge;
+    refuseSocket(socket, refused, { clock, lingerMs: limits.lingerMs, body: request?.method !== "HEAD" });
+  }
+
+  /** A server that stops waits for its connections to end, also for those that clients would keep. */
+  #closeIfDraining(response: ServerResponse): void {
+    if (this.#draining) response.setHeader("Connection", "close");
+  }
+}

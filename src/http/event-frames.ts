@@ -1,0 +1,68 @@
+// A batch of events as bytes for clients: WebSocket frames, or lines of NDJSON.
+//
+// The hot path: an event costs a frame header and two copies, no string and no object of its own.
+// Invariant: a whole batch is encoded once, and every unfiltered client gets that same buffer, which nobody changes.
+
+import type { EventBatch, EventEntry } from "../core/event.ts";
+import { frameHeaderBytes, OPCODE, writeServerFrameHeader } from "../protocol/ws-frame.ts";
+
+type Encoder = (batch: EventBatch, entries: readonly EventEntry[]) => Buffer;
+
+const OPENING = Buffer.from('{"type":"event","event":');
+/** An entry's bytes lack their closing brace. */
+const FRAME_CLOSING = Buffer.from("}}");
+const LINE_CLOSING = Buffer.from("}\n");
+
+/** One text frame an event: `{"type":"event","event":{…}}`. */
+export const eventFrames: Encoder = sharedPerBatch((batch, entries) => {
+  let bytes = 0;
+  for (const entry of entries) {
+    const payloadBytes = framePayloadBytes(entry);
+    bytes += frameHeaderBytes(payloadBytes) + payloadBytes;
+  }
+  const target = Buffer.allocUnsafeSlow(bytes);
+  let offset = 0;
+  for (const entry of entries) {
+    offset = writeServerFrameHeader(target, offset, OPCODE.text, framePayloadBytes(entry));
+    target.set(OPENING, offset);
+    offset = copyEntry(batch, entry, target, offset + OPENING.length);
+    target.set(FRAME_CLOSING, offset);
+    offset += FRAME_CLOSING.length;
+  }
+  return target;
+});
+
+/** One line an event. */
+export const eventLines: Encoder = sharedPerBatch((batch, entries) => {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.end - entry.start + LINE_CLOSING.length;
+  const target = Buffer.allocUnsafeSlow(bytes);
+  let offset = 0;
+  for (const entry of entries) {
+    offset = copyEntry(batch, entry, target, offset);
+    target.set(LINE_CLOSING, offset);
+    offset += LINE_CLOSING.length;
+  }
+  return target;
+});
+
+/** The encoding lives as long as its batch does. */
+function sharedPerBatch(encode: Encoder): Encoder {
+  const shared = new WeakMap<EventBatch, Buffer>();
+  return (batch, entries) => {
+    if (entries !== batch.entries) return encode(batch, entries);
+    const known = shared.get(batch);
+    if (known !== undefined) return known;
+    const made = encode(batch, entries);
+    shared.set(batch, made);
+    return made;
+  };
+}
+
+function framePayloadBytes(entry: EventEntry): number {
+  return OPENING.length + entry.end - entry.start + FRAME_CLOSING.length;
+}
+
+function copyEntry(batch: EventBatch, entry: EventEntry, target: Buffer, offset: number): number {
+  return offset + batch.bytes.copy(target, offset, entry.start, entry.end);
+}

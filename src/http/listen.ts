@@ -1,0 +1,94 @@
+// Makes a server listen on its port or its socket file, or says in words why it cannot.
+//
+// Invariant: never another port and never another daemon's socket; what cannot be had ends the start.
+
+import { chmodSync, lstatSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import { connect } from "node:net";
+import { EXIT, ExitError } from "../core/errors.ts";
+
+export interface TcpPlace {
+  /** As a URL has it: `127.0.0.1`, `[::1]` or `localhost`. */
+  readonly hostname: string;
+  /** 0 picks one. */
+  readonly port: number;
+}
+
+/** @param base an absolute `http://` URL with a loopback host; the configuration has checked it. */
+export function tcpPlaceOf(base: string): TcpPlace {
+  const { hostname, port } = new URL(base);
+  return { hostname, port: port === "" ? 80 : Number(port) };
+}
+
+/**
+ * `localhost` is 127.0.0.1 alone: whoever asks ::1 first, and is refused there, goes on to it.
+ *
+ * @returns the port.
+ * @throws (rejects) {ExitError} `held` for a port in use, `config` for an address that cannot be listened on.
+ */
+export async function listenOnTcp(server: Server, { hostname, port }: TcpPlace): Promise<number> {
+  const host = hostname === "[::1]" ? "::1" : "127.0.0.1";
+  try {
+    await listening(server, () => server.listen({ host, port }));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "EADDRINUSE") {
+      const who = (await answers({ host, port })) ? "another program listens there" : "another program holds it";
+      throw new ExitError(EXIT.held, `port ${port} of ${host} is in use: ${who}`, { cause: error });
+    }
+    throw new ExitError(EXIT.config, `cannot listen on port ${port} of ${host} (${code})`, { cause: error });
+  }
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+/**
+ * The file is 0600, whatever the umask. A file left by a daemon that died is replaced: nobody answers on it.
+ *
+ * @throws (rejects) {ExitError} `held` where somebody answers, `config` where something else is in the way.
+ */
+export async function listenOnUnixSocket(server: Server, path: string): Promise<void> {
+  await clearStaleSocket(path);
+  try {
+    await listening(server, () => server.listen({ path }));
+    chmodSync(path, 0o600);
+  } catch (error) {
+    throw new ExitError(EXIT.config, `cannot make the socket ${path} (${codeOf(error)})`, { cause: error });
+  }
+}
+
+async function clearStaleSocket(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new ExitError(EXIT.config, `${path} is in the way of the socket, and is not a socket`);
+  if (await answers({ path })) throw new ExitError(EXIT.held, `another program listens on the socket ${path}`);
+  rmSync(path, { force: true });
+}
+
+function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      server.off("error", settle).off("listening", settle);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    server.on("error", settle).on("listening", settle);
+    listen();
+  });
+}
+
+/** Whether anybody accepts a connection there. */
+function answers(place: { host: string; port: number } | { path: string }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(place);
+    const settle = (answer: boolean) => (): void => {
+      probe.destroy();
+      resolve(answer);
+    };
+    probe.on("connect", settle(true)).on("error", settle(false));
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+}

@@ -1,0 +1,70 @@
+// Puts replies on the wire: through Node's response, or straight on a socket that has none.
+//
+// Invariant: whoever is refused in mid-body can read why. Bytes that nobody wants are thrown away for a moment before
+// the connection closes, since closing on unread bytes makes the system reset it and drop the answer.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { JSON_TYPE, rawRefusal, refusalText, SECURITY_HEADERS, type Refusal } from "./reply.ts";
+
+export function respondJson(
+  response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {},
+): void {
+  if (response.destroyed) return;
+  writeHead(response, status, text, headers);
+  response.end(text);
+}
+
+export interface RefuseOptions {
+  readonly clock: Clock;
+  /** 0 where nothing of a body can be on its way. */
+  readonly lingerMs: number;
+}
+
+/** Closes the connection where a part of the request may be unread: it must not pass for the next request. */
+export function respondRefusal(
+  request: IncomingMessage, response: ServerResponse, refused: Refusal, { clock, lingerMs }: RefuseOptions,
+): void {
+  const text = refusalText(refused);
+  if (request.complete || !declaresBody(request)) return respondJson(response, refused.status, text, refused.headers);
+  if (response.destroyed) return;
+  writeHead(response, refused.status, text, { ...refused.headers, Connection: "close" });
+  if (lingerMs === 0) return void response.end(text);
+  response.write(text);
+  const finish = (): void => {
+    timer.cancel();
+    request.off("end", finish).off("close", finish);
+    response.end();
+  };
+  const timer = clock.after(lingerMs, finish);
+  request.on("end", finish).on("close", finish).resume();
+}
+
+/** The last that a socket says, where there is no response: for upgrades, CONNECT, and what is not HTTP. */
+export function refuseSocket(
+  socket: Socket, refused: Refusal, { clock, lingerMs, body }: RefuseOptions & { readonly body: boolean },
+): void {
+  if (!socket.writable) return void socket.destroy();
+  const timer = clock.after(lingerMs, () => socket.destroy());
+  socket.once("close", () => timer.cancel());
+  socket.once("end", () => socket.destroySoon());
+  socket.end(rawRefusal(refused, { body }));
+  socket.resume();
+}
+
+export function declaresBody(request: IncomingMessage): boolean {
+  const length = request.headers["content-length"];
+  return request.headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) !== 0);
+}
+
+function writeHead(
+  response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>>,
+): void {
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    ...headers,
+    "Content-Type": JSON_TYPE,
+    "Content-Length": Buffer.byteLength(text),
+  });
+}

@@ -1,0 +1,121 @@
+// What a route is, and what a handler is given and gives back.
+//
+// Deliberately not the routes themselves: those are one table, in routes.ts. Routing, `Allow`, decoding and the
+// description of the API all come from these fields, so none of them can differ from the others.
+
+import type { Socket } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { Services } from "../service/services.ts";
+import type { Pass } from "./guard.ts";
+import type { EdgeLimits } from "./limits.ts";
+import { decodeQuery, type QueryShape } from "./query.ts";
+import type { Streams } from "./streams.ts";
+import type { WsTicker } from "./ws-ticker.ts";
+
+/** What all handlers of one edge share. */
+export interface EdgeContext {
+  readonly services: Services;
+  readonly streams: Streams;
+  readonly ticker: WsTicker;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: EdgeLimits;
+}
+
+/** One request that has passed the guard, its body parsed but not decoded. */
+export interface Call {
+  readonly edge: EdgeContext;
+  readonly pass: Pass;
+  readonly body: Record<string, unknown>;
+  /** Aborts when the client has gone: ends the wait for an answer, never the work. */
+  readonly signal: AbortSignal;
+}
+
+/** A call with its query and body decoded. */
+export interface DecodedCall<Q, B> {
+  readonly edge: EdgeContext;
+  readonly services: Services;
+  readonly params: Readonly<Record<string, string>>;
+  readonly pass: Pass;
+  readonly query: Q;
+  readonly body: B;
+  readonly signal: AbortSignal;
+}
+
+export type Answer =
+  /** Goes into the envelope, with the route's status unless it brings its own. */
+  | { readonly data: object; readonly status?: number }
+  /** A JSON document of its own form. */
+  | { readonly text: string; readonly status: number }
+  /** Takes the response over; throws only before it has written anything. */
+  | { readonly stream: (response: ServerResponse) => void };
+
+/** A connection that asks to become another protocol; the handler throws while it can still be refused. */
+export interface UpgradeCall {
+  readonly edge: EdgeContext;
+  readonly pass: Pass;
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Buffer;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** With `:params`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Of success, unless the answer brings its own. */
+  readonly status: number;
+  /** True where no token is needed; a wrong one is refused even so. */
+  readonly open: boolean;
+  readonly bodyBytesMax: number;
+  readonly query: QueryShape<object>;
+  /** @throws {DecodeError} or what the services throw. */
+  answer(call: Call): Promise<Answer>;
+  readonly upgrade: ((call: UpgradeCall) => void) | null;
+}
+
+/** `input` is for what carries a prompt, which may hold images; `small` for all else. */
+export const BODY_BYTES_MAX = { small: LIMITS.bodyBytesMax, input: LIMITS.inputBodyBytesMax } as const;
+
+export interface RouteSpec<Q extends object, B> {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly summary: string;
+  readonly status?: number;
+  readonly open?: boolean;
+  readonly query: QueryShape<Q>;
+  readonly body: (body: Record<string, unknown>, params: Readonly<Record<string, string>>) => B;
+  readonly bodySize?: keyof typeof BODY_BYTES_MAX;
+  readonly handle: (call: DecodedCall<Q, B>) => Answer | Promise<Answer>;
+  readonly upgrade?: (call: UpgradeCall) => void;
+}
+
+/** Forgets the types of query and body once they are tied to the handler that takes them. */
+export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
+  return {
+    method: spec.method,
+    path: spec.path,
+    summary: spec.summary,
+    status: spec.status ?? 200,
+    open: spec.open ?? false,
+    bodyBytesMax: BODY_BYTES_MAX[spec.bodySize ?? "small"],
+    query: spec.query,
+    async answer({ edge, pass, body, signal }) {
+      const { params } = pass;
+      return spec.handle({
+        edge,
+        services: edge.services,
+        params,
+        pass,
+        query: decodeQuery(pass.query, spec.query),
+        body: spec.body(body, params),
+        signal,
+      });
+    },
+    upgrade: spec.upgrade ?? null,
+  };
+}

@@ -1,0 +1,152 @@
+// The API as one table: what there is, what it takes and what answers.
+//
+// Deliberately without rules of its own: a handler only passes a decoded request on to its use case and names the
+// members of the answer. Invariant: what is not a row here does not exist.
+
+import { DecodeError, integer, nonEmptyString, oneOf } from "../base/decode.ts";
+import { CodexdError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { SESSION_PURPOSES, TURN_STATUSES, turnSummary, type Page, type TurnRecord } from "../core/records.ts";
+import { decodeCreateSession, decodeNothing, decodeStartTurn, type StartTurnInput } from "../service/inputs.ts";
+import type { StopOutcome } from "../service/services.ts";
+import { eventRoute } from "./event-route.ts";
+import { numberField, textField } from "./query.ts";
+import { prettyJson } from "./reply.ts";
+import { route, type Answer, type DecodedCall, type Route } from "./route.ts";
+
+const pageShape = {
+  limit: numberField(integer(1, LIMITS.pageMax), LIMITS.pageDefault, `records on a page: 1 to ${LIMITS.pageMax}`),
+  cursor: textField(nonEmptyString, "the nextCursor of the page before"),
+};
+const turnsShape = { ...pageShape, status: textField(oneOf(...TURN_STATUSES), "only turns of this status") };
+const none = {};
+const noBody = (body: Record<string, unknown>): Record<string, never> => decodeNothing(body, "");
+
+export function createRoutes(options: { eventStreamPath: string }): Route[] {
+  return [...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, eventRoute(options.eventStreamPath)];
+}
+
+const HEALTH_ROUTES: readonly Route[] = [
+  route({
+    method: "GET", path: "/healthz", open: true, query: none, body: noBody, summary: "Whether codexd serves",
+    handle: ({ services, pass }) => {
+      const service = pass.trusted ? { service: services.status.service() } : {};
+      return { status: 200, text: prettyJson({ ok: true, status: "ok", ...service }) };
+    },
+  }),
+  route({
+    method: "GET", path: "/readyz", open: true, query: none, body: noBody,
+    summary: "Whether the child answers and state can be written",
+    handle: ({ services, pass }) => {
+      const { ready, reasons } = services.status.readiness();
+      if (ready) return { status: 200, text: prettyJson({ ok: true, status: "ready" }) };
+      // Reasons name paths and commands: for trusted callers only.
+      throw new CodexdError("not_ready", "codexd is not ready", pass.trusted ? { reasons } : undefined);
+    },
+  }),
+  route({
+    method: "GET", path: "/v1/codexd/status", query: none, body: noBody,
+    summary: "The service, its snapshot, limits and compatibility",
+    handle: async ({ services }) => ({ data: await services.status.status() }),
+  }),
+];
+
+const SESSION_ROUTES: readonly Route[] = [
+  route({
+    method: "GET", path: "/v1/codexd/sessions", body: noBody, summary: "Sessions, newest first",
+    query: {
+      ...pageShape,
+      status: textField(oneOf("active", "closed"), "only sessions of this status"),
+      purpose: textField(oneOf(...SESSION_PURPOSES), "only sessions of this purpose"),
+    },
+    handle: async ({ services, query }) => {
+      const { records, nextCursor } = await services.sessions.list(query);
+      return { data: { sessions: records, nextCursor } };
+    },
+  }),
+  route({
+    method: "POST", path: "/v1/codexd/sessions", status: 201, query: none,
+    summary: "Create a session, or resume a thread",
+    body: (body) => decodeCreateSession(body, ""),
+    handle: async ({ services, body }) => {
+      const { session, created } = await services.sessions.create(body);
+      return created ? { data: { session } } : { data: { session }, status: 200 };
+    },
+  }),
+  route({
+    method: "GET", path: "/v1/codexd/sessions/:id", query: none, body: noBody,
+    summary: "A session and its recent events",
+    handle: async ({ services, params }) => ({ data: await services.sessions.get(idOf(params)) }),
+  }),
+  route({
+    method: "POST", path: "/v1/codexd/sessions/:id/close", query: none, body: noBody,
+    summary: "Close a session; a turn of it that runs is interrupted first",
+    handle: async ({ services, params }) => stopAnswer(await services.sessions.close(idOf(params))),
+  }),
+  route({
+    method: "POST", path: "/v1/codexd/sessions/:id/interrupt", query: none, body: noBody,
+    summary: "Interrupt a session's turn and end the processes that it left",
+    handle: async ({ services, params }) => stopAnswer(await services.sessions.interrupt(idOf(params))),
+  }),
+  route({
+    method: "GET", path: "/v1/codexd/sessions/:id/turns", query: turnsShape, body: noBody,
+    summary: "A session's turns, newest first",
+    handle: async ({ services, params, query }) => {
+      return turnPage(await services.turns.list({ ...query, sessionId: idOf(params) }));
+    },
+  }),
+  route({
+    // 202, not 200: the turn has been accepted and journaled; its items arrive as events.
+    method: "POST", path: "/v1/codexd/sessions/:id/turns", status: 202, query: none, bodySize: "input",
+    summary: "Start or steer a turn of this session",
+    body: (body, params) => decodeTurnOf(idOf(params), body),
+    handle: startTurn,
+  }),
+];
+
+const TURN_ROUTES: readonly Route[] = [
+  route({
+    method: "POST", path: "/v1/codexd/turn", status: 202, query: none, bodySize: "input",
+    summary: "Start or steer a turn",
+    body: (body) => decodeStartTurn(body, ""),
+    handle: startTurn,
+  }),
+  route({
+    method: "GET", path: "/v1/codexd/turns", query: turnsShape, body: noBody, summary: "All turns, newest first",
+    handle: async ({ services, query }) => turnPage(await services.turns.list({ ...query, sessionId: null })),
+  }),
+  route({
+    method: "GET", path: "/v1/codexd/turns/:id", body: noBody, summary: "A turn's receipt, by turnId or submissionId",
+    query: {
+      waitMs: numberField(integer(0, LIMITS.waitMsMax), 0, `milliseconds to wait for its end, to ${LIMITS.waitMsMax}`),
+    },
+    handle: async ({ services, params, query, signal }) => {
+      return { data: { turn: await services.turns.get(idOf(params), query.waitMs, signal) } };
+    },
+  }),
+];
+
+async function startTurn({ services, body, signal }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
+  const { session, submissionId, turnId, turn } = await services.turns.start(body, signal);
+  if (turn !== null) return { data: { turn }, status: 200 };
+  return { data: { accepted: true, session, submissionId, turnId } };
+}
+
+/** The path says which session; a body may repeat it, but not say another. */
+function decodeTurnOf(sessionId: string, body: Record<string, unknown>): StartTurnInput {
+  const told = body["sessionId"] ?? sessionId;
+  if (told !== sessionId) throw new DecodeError("sessionId", "must be the one in the path, or be left out");
+  return decodeStartTurn({ ...body, sessionId }, "");
+}
+
+function stopAnswer({ session, turn, stopped, survived }: StopOutcome): Answer {
+  return { data: { session, turn, stopped, survived } };
+}
+
+function turnPage({ records, nextCursor }: Page<TurnRecord>): Answer {
+  return { data: { turns: records.map(turnSummary), nextCursor } };
+}
+
+function idOf(params: Readonly<Record<string, string>>): string {
+  return params["id"] ?? "";
+}

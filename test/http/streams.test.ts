@@ -1,0 +1,30 @@
+// The list of open streams.
+//
+// Pure: nothing is open here.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createStreams, type OpenStream } from "../../src/http/streams.ts";
+
+test("only WebSockets count, and each is ended by whom it concerns", () => {
+  const streams = createStreams();
+  const ended: string[] = [];
+  const stream = (kind: OpenStream["kind"], byToken: boolean): OpenStream => ({
+    kind, byToken, end: (code, reason) => ended.push(`${kind} ${byToken} ${code} ${reason}`),
+  });
+  const socket = stream("websocket", true);
+  const lines = stream("ndjson", false);
+  streams.add(socket);
+  streams.add(lines);
+  assert.equal(streams.websocketClients, 1);
+  streams.endThoseByToken(4401, "token_rotated");
+  assert.deepEqual(ended, ["websocket true 4401 token_rotated"]);
+  streams.endAll(1001, "bye");
+  assert.deepEqual(ended.slice(1), ["websocket true 1001 bye", "ndjson false 1001 bye"]);
+  streams.remove(lines);
+  streams.remove(socket);
+  streams.remove(socket);
+  assert.equal(streams.websocketClients, 0);
+  streams.endAll(1001, "bye");
+  assert.equal(ended.length, 3);
+});

@@ -1,0 +1,73 @@
+// The real Codex and the independent clients of the end-to-end tests: where they lie, and a home for Codex.
+//
+// Installs nothing (scripts/e2e.ts does). Everything is below `.cache` in the repository, never in the system's
+// temporary directory, where Codex refuses to have its home without a warning.
+
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+export const CODEX_VERSION = "0.169.0";
+export const CODEX_PREFIX = path.join(REPOSITORY, ".cache", "codex");
+export const CLIENTS_PREFIX = path.join(REPOSITORY, ".cache", "clients");
+
+/** The version of a package that is installed below `prefix`, or null. */
+export function installedVersion(prefix: string, name: string): string | null {
+  const file = path.join(prefix, "node_modules", name, "package.json");
+  if (!existsSync(file)) return null;
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+/**
+ * The Codex that the tests drive: `CODEX_BIN`, else the native program of the installed package (its wrapper would be
+ * one more process, which on Node 20 does not pass a SIGKILL on), else that wrapper.
+ *
+ * @throws when there is none.
+ */
+export function codexBinary(): string {
+  const given = process.env["CODEX_BIN"];
+  if (given !== undefined && given !== "") return given;
+  const modules = path.join(CODEX_PREFIX, "node_modules");
+  const vendor = path.join(modules, "@openai", `codex-${process.platform}-${process.arch}`, "vendor");
+  for (const target of existsSync(vendor) ? readdirSync(vendor) : []) {
+    const native = path.join(vendor, target, "bin", "codex");
+    if (existsSync(native)) return native;
+  }
+  const wrapper = path.join(modules, ".bin", "codex");
+  if (!existsSync(wrapper)) throw new Error("no Codex below .cache/codex: run `npm run e2e` once, or set CODEX_BIN");
+  return wrapper;
+}
+
+/** A new directory below `.cache/e2e`, which the caller removes. */
+export function makeWorkDir(prefix: string): string {
+  const parent = path.join(REPOSITORY, ".cache", "e2e");
+  mkdirSync(parent, { recursive: true });
+  return mkdtempSync(path.join(parent, `${prefix}-`));
+}
+
+/** Makes `dir` a `CODEX_HOME` whose model is the mock on `mockPort`, tried again `streamRetries` times. */
+export function writeCodexHome(dir: string, mockPort: number, streamRetries = 0): void {
+  mkdirSync(dir, { recursive: true });
+  const config = `model = "mock-model"
+model_provider = "mock"
+check_for_update_on_startup = false
+
+[features]
+plugins = false
+apps = false
+
+[analytics]
+enabled = false
+
+[model_providers.mock]
+name = "mock"
+base_url = "http://127.0.0.1:${mockPort}/v1"
+wire_api = "responses"
+requires_openai_auth = false
+supports_websockets = false
+request_max_retries = 0
+stream_max_retries = ${streamRetries}
+`;
+  writeFileSync(path.join(dir, "config.toml"), config);
+}

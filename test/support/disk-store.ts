@@ -1,0 +1,86 @@
+// A store on a disk for tests: two tables of small records, on a clock that the test moves.
+
+import path from "node:path";
+
+import type { Clock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import type { EventBatch, EventDraft } from "../../src/core/event.ts";
+import { decodeEntry } from "../../src/core/event.ts";
+import type { Disk } from "../../src/store/disk.ts";
+import { openStore, type StoreParts } from "../../src/store/store.ts";
+import type { Recovery, Store, StoreOptions } from "../../src/store/types.ts";
+import { createFakeClock } from "./fake-clock.ts";
+
+export interface TestRecord {
+  readonly id: string;
+  readonly n: number;
+}
+
+export type TestTables = { readonly run: TestRecord; readonly turn: TestRecord };
+export type TestStore = Store<TestTables>;
+
+export const DIR = "/home/user/state";
+export const LOGS = `${DIR}/logs`;
+export const JOURNAL = `${LOGS}/events.jsonl`;
+
+export interface OpenedStore {
+  readonly store: TestStore;
+  readonly recovery: Recovery;
+}
+
+export function storeOptions(overrides: Partial<StoreOptions<TestTables>> = {}): StoreOptions<TestTables> {
+  const stateDir = overrides.stateDir ?? DIR;
+  const idOf = ({ id }: TestRecord): string => id;
+  return {
+    stateDir,
+    logsDir: path.join(stateDir, "logs"),
+    identity: { nodeId: "node", version: "1.0.0", newDaemonId: () => "dmn_1" },
+    tables: {
+      run: { path: path.join(stateDir, "run-registry.json"), field: "runs", idOf },
+      turn: { path: path.join(stateDir, "turn-registry.json"), field: "turns", idOf },
+    },
+    durability: "interval",
+    journalMaxBytes: 1024 ** 3,
+    recentEventsMax: 50,
+    describe: () => ({ pid: 1 }),
+    acceptLoss: false,
+    clock: createFakeClock(),
+    log: silentLogger,
+    ...overrides,
+  };
+}
+
+/** Opens a store without the lock, which needs a real directory. */
+export function openTestStore(
+  disk: Disk,
+  overrides: Partial<StoreOptions<TestTables>> = {},
+  parts: Partial<StoreParts> = {},
+): Promise<OpenedStore> {
+  return openStore(storeOptions(overrides), disk, { lock: async () => ({ release: async () => {} }), ...parts });
+}
+
+export function draft(message = "m", detail: EventDraft["detail"] = {}): EventDraft {
+  return { level: "info", type: "session.created", message, detail };
+}
+
+export function delta(text: string): EventDraft {
+  return { level: "info", type: "app-server.turn.message.delta", message: "delta", detail: { delta: text } };
+}
+
+/** Newest first, as the table gives them. */
+export function recordsOf(store: TestStore, kind: keyof TestTables = "run"): TestRecord[] {
+  return [...store.tables[kind].newestFirst()];
+}
+
+/** Every event above `afterSeq` that the journal holds, decoded. */
+export async function replayed(store: TestStore, afterSeq = 0): Promise<ReturnType<typeof decodeEntry>[]> {
+  const events = [];
+  for await (const batch of store.replay(afterSeq)) events.push(...eventsOf(batch));
+  return events;
+}
+
+export function eventsOf(batch: EventBatch): ReturnType<typeof decodeEntry>[] {
+  return batch.entries.map((entry) => decodeEntry(batch, entry));
+}
+
+export type { Clock };

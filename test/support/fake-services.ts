@@ -1,0 +1,161 @@
+// The services without a daemon behind them: answers that a test sets, and a record of what was asked.
+//
+// Deliberately without rules: it never refuses anything unless it was told to, so that what a test sees is the edge's.
+
+import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
+import type { CodexdConfig } from "../../src/core/config.ts";
+import { CodexdError } from "../../src/core/errors.ts";
+import type { CodexdEvent } from "../../src/core/event.ts";
+import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
+import type { CreateSessionInput, StartTurnInput } from "../../src/service/inputs.ts";
+import type {
+  AcceptedTurn, ListQuery, Services, SessionService, StatusService, StopOutcome, TurnService,
+} from "../../src/service/services.ts";
+import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
+import { FakeEvents, makeEvent } from "./fake-events.ts";
+
+export function makeSession(changes: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    sessionId: "ses_1", purpose: "duplex", threadId: "thread-1", status: "active", endpoint: "stdio://", childPid: 42,
+    createdAt: "2025-01-02T03:04:05.678Z", updatedAt: "2025-01-02T03:04:05.678Z", cwd: "/", model: null,
+    modelProvider: null, serviceTier: null, reasoningEffort: null, approvalPolicy: null, sandbox: null,
+    currentTurnId: null, lastTurnId: null, lastTurnStatus: null, metadata: {}, threadDurable: false,
+    profile: {
+      cwd: null, model: null, modelProvider: null, serviceTier: null, reasoningEffort: null, approvalPolicy: null,
+      sandbox: null, sandboxPolicy: null, personality: null, ephemeral: null, baseInstructions: null,
+      developerInstructions: null, config: null,
+    },
+    ...changes,
+  };
+}
+
+export function makeTurn(changes: Partial<TurnRecord> = {}): TurnRecord {
+  return {
+    submissionId: "sub_1", turnId: "turn-1", sessionId: "ses_1", threadId: "thread-1", status: "inProgress",
+    startedAt: "2025-01-02T03:04:05.678Z", completedAt: null, durationMs: null, input: [{ type: "text", text: "hi" }],
+    finalMessage: null, error: null, tokenUsage: null, firstSeq: 1, lastSeq: null,
+    ...changes,
+  };
+}
+
+export class FakeServices implements Services {
+  readonly calls: Array<{ readonly name: string; readonly args: readonly unknown[] }> = [];
+  readonly events = new FakeEvents();
+  /** By the name of a call, such as `sessions.get`: what it throws. */
+  readonly failures = new Map<string, unknown>();
+  session = makeSession();
+  turn = makeTurn();
+  created = true;
+  /** What `turns.start` gives as the ended turn. */
+  endedTurn: TurnRecord | null = null;
+  nextCursor: string | null = null;
+  ready: Readiness = { ready: true, reasons: [] };
+  /** While set, `status.status` and `turns.get` with a wait answer only when it resolves. */
+  hold: Deferred<void> | null = null;
+  /** Resolves when a held call has been aborted. */
+  readonly aborted = createDeferred<void>();
+  readonly config: CodexdConfig;
+  /** What the edge says of itself; set by who builds both. */
+  service: () => ServiceStatus;
+
+  constructor(config: CodexdConfig) {
+    this.config = config;
+    this.service = () => ({
+      configuredBaseUrl: config.service.localApiBase,
+      eventStreamPath: config.service.eventStreamPath,
+      eventStreamUrl: null,
+      listening: true,
+      resolvedBaseUrl: null,
+      websocketClients: 0,
+    });
+  }
+
+  readonly sessions: SessionService = {
+    create: async (input: CreateSessionInput) => {
+      this.#note("sessions.create", input);
+      return { session: this.session, created: this.created };
+    },
+    list: async (query: ListQuery & { status: string | null; purpose: string | null }) => {
+      this.#note("sessions.list", query);
+      return { records: [this.session], nextCursor: this.nextCursor };
+    },
+    get: async (sessionId: string) => {
+      this.#note("sessions.get", sessionId);
+      if (sessionId !== this.session.sessionId) throw new CodexdError("not_found", `no session ${sessionId}`);
+      return { session: this.session, recentEvents: [makeEvent(1)] };
+    },
+    close: async (sessionId: string) => this.#stop("sessions.close", sessionId),
+    interrupt: async (sessionId: string) => this.#stop("sessions.interrupt", sessionId),
+  };
+
+  readonly turns: TurnService = {
+    start: async (input: StartTurnInput, signal?: AbortSignal): Promise<AcceptedTurn> => {
+      this.#note("turns.start", input);
+      if ((input.waitMs ?? 0) > 0) await this.#held(signal);
+      const { submissionId, turnId } = this.turn;
+      return { session: this.session, submissionId, turnId, turn: this.endedTurn };
+    },
+    get: async (id: string, waitMs: number, signal?: AbortSignal): Promise<TurnRecord> => {
+      this.#note("turns.get", id, waitMs);
+      if (waitMs > 0) await this.#held(signal);
+      return this.turn;
+    },
+    list: async (query: ListQuery & { sessionId: string | null; status: string | null }) => {
+      this.#note("turns.list", query);
+      return { records: [this.turn], nextCursor: this.nextCursor };
+    },
+  };
+
+  readonly status: StatusService = {
+    snapshot: () => {
+      this.#note("status.snapshot");
+      return this.#snapshot();
+    },
+    service: () => this.service(),
+    status: async () => {
+      this.#note("status.status");
+      await this.#held(undefined);
+      return { service: this.service(), snapshot: this.#snapshot(), limits: {}, liveness: null, compat: "ok" };
+    },
+    readiness: () => this.ready,
+    recentEvents: (): readonly CodexdEvent[] => [makeEvent(1)],
+  };
+
+  callsOf(name: string): ReadonlyArray<readonly unknown[]> {
+    return this.calls.filter((call) => call.name === name).map((call) => call.args);
+  }
+
+  #note(name: string, ...args: readonly unknown[]): void {
+    this.calls.push({ name, args });
+    if (this.failures.has(name)) throw this.failures.get(name);
+  }
+
+  #stop(name: string, sessionId: string): StopOutcome {
+    this.#note(name, sessionId);
+    const stopped = [{ pid: 7, command: "sleep", signal: "SIGTERM" }];
+    return { session: this.session, turn: null, stopped, survived: [] };
+  }
+
+  async #held(signal: AbortSignal | undefined): Promise<void> {
+    const gone = new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve()));
+    void gone.then(() => this.aborted.resolve());
+    if (this.hold !== null) await Promise.race([this.hold.promise, gone]);
+  }
+
+  #snapshot(): StatusSnapshot {
+    return {
+      config: this.config,
+      identity: { daemonId: "dmn_1", nodeId: "node", version: "0.1.0", createdAt: "2025-01-02T03:04:05.678Z" },
+      daemon: {
+        started: true, startedAt: null, stoppedAt: null, updatedAt: "2025-01-02T03:04:05.678Z", pid: 1,
+        child: {
+          status: "running", pid: 42, command: "codex", args: [], cwd: "/", endpoint: "stdio://", startedAt: null,
+          exitedAt: null, exitCode: null, signal: null, restarts: 0, lastError: null,
+        },
+      },
+      sessionRegistry: { updatedAt: null, sessions: [this.session], total: 1 },
+      runRegistry: { updatedAt: null, runs: [], total: 0 },
+      recentEvents: { maxEntries: 50, updatedAt: null, events: [] },
+    };
+  }
+}

@@ -1,0 +1,98 @@
+// A codexd on the real Codex and the mock model, for the end-to-end tests and the soaks.
+//
+// One mock model and one `CODEX_HOME` outlive any number of daemons on the same state directory, which is what tests
+// of restarts need.
+
+import { mkdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
+import { codexBinary, makeWorkDir, writeCodexHome } from "./codex-install.ts";
+import { spawnDaemon, startDaemon, type Daemon } from "./daemon.ts";
+import { startMockModel, type MockModel } from "./mock-model.ts";
+
+export interface RealCodex {
+  readonly mock: MockModel;
+  readonly stateDir: string;
+  readonly logsDir: string;
+  /** Where the sessions work. */
+  readonly workDir: string;
+  /** Starts a daemon on the state directory and waits until it listens. */
+  start(): Promise<Daemon>;
+  /** The same without waiting. */
+  spawn(): Daemon;
+  /** Kills what still runs and removes everything. */
+  remove(): Promise<void>;
+}
+
+/** Codex tries a broken stream twice again. */
+const STREAM_RETRIES = 2;
+
+export async function prepareRealCodex(name: string): Promise<RealCodex> {
+  const root = makeWorkDir(name);
+  const mock = await startMockModel();
+  const home = path.join(root, "home");
+  writeCodexHome(home, mock.port, STREAM_RETRIES);
+  const stateDir = path.join(root, "state");
+  const workDir = path.join(root, "work");
+  mkdirSync(stateDir, { mode: 0o700 });
+  mkdirSync(workDir);
+  const options = {
+    stateDir,
+    flags: ["--server-command", codexBinary(), "--repo-root", workDir],
+    env: { CODEX_HOME: home },
+  };
+  const daemons: Daemon[] = [];
+  const keep = (daemon: Daemon): Daemon => {
+    daemons.push(daemon);
+    return daemon;
+  };
+  return {
+    mock,
+    stateDir,
+    logsDir: path.join(stateDir, "logs"),
+    workDir,
+    start: async () => keep(await startDaemon(options)),
+    spawn: () => keep(spawnDaemon(options)),
+    async remove() {
+      for (const daemon of daemons) await daemon.kill("SIGKILL");
+      await mock.close();
+      // A child whose daemon was killed writes to its home until it has seen the end of its stdin.
+      rmSync(root, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+    },
+  };
+}
+
+/** A session that may run commands unasked. */
+export async function createSession(daemon: Daemon): Promise<SessionRecord> {
+  const profile = { sandbox: "danger-full-access", approvalPolicy: "never" };
+  const { status, data } = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions", profile);
+  if (status !== 201) throw new Error(`a session was refused: ${JSON.stringify(data)}`);
+  return data.session;
+}
+
+/** Sends a turn and waits for its end. */
+export async function runTurn(daemon: Daemon, sessionId: string, input: string): Promise<TurnRecord> {
+  const body = { sessionId, input, waitMs: 60_000 };
+  const { status, data } = await daemon.post<{ turn: TurnRecord }>("/v1/codexd/turn", body);
+  if (status !== 200) throw new Error(`a turn did not end: ${status} ${JSON.stringify(data)}`);
+  return data.turn;
+}
+
+export interface Accepted {
+  readonly accepted: true;
+  readonly submissionId: string;
+  readonly turnId: string;
+}
+
+/** Sends a turn without waiting for its end. */
+export async function startTurn(daemon: Daemon, sessionId: string, input: string): Promise<Accepted> {
+  const { status, data } = await daemon.post<Accepted>("/v1/codexd/turn", { sessionId, input });
+  if (status !== 202) throw new Error(`a turn was not accepted: ${status} ${JSON.stringify(data)}`);
+  return data;
+}
+
+/** Waits for the end of a turn. */
+export async function endOfTurn(daemon: Daemon, id: string): Promise<TurnRecord> {
+  const { data } = await daemon.get<{ turn: TurnRecord }>(`/v1/codexd/turns/${id}?waitMs=60000`);
+  return data.turn;
+}
