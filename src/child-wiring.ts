@@ -53,6 +53,7 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
       secrets: wiring.secrets,
     }),
     handlers: {
+      onLine: (text) => ingest.line(text),
       onNotification: (method, params, emittedAtMs) => ingest.notification(method, params, emittedAtMs),
       onRequest: (id, method, params) => ingest.request(id, method, params),
     },

@@ -1,6 +1,6 @@
 // Time as a parameter: everything that waits or stamps takes a Clock, so that tests own the time.
 //
-// Wall time is for people and records, monotonic time for measuring; a day's jump of the wall clock must change no wait.
+// Wall time is for people and records, monotonic time for measuring: a jump of the wall clock must change no wait.
 
 /** A timer that can be cancelled; it never keeps the process alive by itself. */
 export interface Timer {

@@ -1,4 +1,6 @@
 // A promise with its two ends apart, for answers that come from somewhere else.
+//
+// Deliberately not a queue or an event: it settles once, and whoever comes late sees the same outcome.
 
 /** `promise` settles when `resolve` or `reject` is called first; later calls do nothing. */
 export interface Deferred<T> {

@@ -37,6 +37,7 @@ export class CodexAppServerClient {
       transport,
       clock,
       handlers: {
+        ...(handlers.onLine === undefined ? {} : { onLine: handlers.onLine }),
         onNotification: handlers.onNotification ?? (() => undefined),
         // A question left open would hang its turn for ever.
         onRequest: handlers.onRequest ?? ((id) => this.refuse(id, -32601, "unsupported")),

@@ -15,6 +15,8 @@ import type { Transport } from "./transport.ts";
 
 /** What the peer sends of its own accord. */
 export interface RpcHandlers {
+  /** Is shown each line before it is parsed; true means that it has been taken, and nothing else sees it. */
+  onLine?(text: string): boolean;
   onNotification(method: string, params: Record<string, unknown>, emittedAtMs: number | null): void;
   onRequest(id: RpcId, method: string, params: Record<string, unknown>): void;
   /** A line that is no JSON-RPC message. */
@@ -107,6 +109,7 @@ export function createRpcClient({
   };
 
   const onMessage = (text: string): void => {
+    if (handlers.onLine?.(text) === true) return;
     const message = parseRpcLine(text);
     switch (message.kind) {
       case "notification":

@@ -12,6 +12,8 @@ export interface EventDraft {
   /** One line for people. */
   readonly message: string;
   readonly detail: EventDetail;
+  /** The whole detail as JSON text, where that was there already; `detail` then need hold no more than the ids. */
+  readonly detailJson?: string;
 }
 
 export interface EventDetail {
@@ -22,7 +24,7 @@ export interface EventDetail {
   readonly [key: string]: unknown;
 }
 
-export interface CodexdEvent extends EventDraft {
+export interface CodexdEvent extends Omit<EventDraft, "detailJson"> {
   /** Grows by exactly one from event to event, over every restart. */
   readonly seq: number;
   /** ISO 8601, UTC; wall time, so it may go back when the clock does, which `seq` never does. */

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
+import { deltaDetailJson, readDeltaLine } from "../codex/delta-line.ts";
 import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
 import { refuse } from "../codex/server-requests.ts";
 import type { TurnStatus } from "../core/records.ts";
@@ -17,6 +18,8 @@ import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore } from "./tables.ts";
 
 export interface Ingest {
+  /** Takes the line of a delta as it stands; false means that it must be parsed. */
+  line(text: string): boolean;
   notification(method: string, params: Record<string, unknown>, emittedAtMs: number | null): void;
   /** A question of Codex's: answered at once, because nobody can be asked. */
   request(id: number | string, method: string, params: Record<string, unknown>): void;
@@ -60,6 +63,21 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
   };
 
   return {
+    line(text) {
+      const delta = readDeltaLine(text);
+      if (delta === undefined) return false;
+      const { threadId, turnId } = delta;
+      const sessionId = index.sessionIdOn(threadId);
+      store.append({
+        level: "info", type: delta.type, message: delta.message,
+        detail: { sessionId, threadId }, detailJson: deltaDetailJson(delta, sessionId),
+      });
+      holdBack();
+      const turn = turns.onThread(threadId);
+      if (turn?.record.turnId === turnId) turn.progressMonotonicMs = clock.monotonic();
+      return true;
+    },
+
     notification(method, params, emittedAtMs) {
       const threadId = threadIdOf(params);
       const turnId = turnIdOf(params);
