@@ -44,7 +44,6 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
     version: config.version,
     clock,
     random: wiring.random,
-    log,
     output: createChildOutput({
       clock,
       stdoutLog: createRotatingLog(stdoutLogPath, LIMITS.childLogBytesMax, log),

@@ -3,6 +3,8 @@
 // Deliberately without HTTP (local-service.ts puts the edge on it). Invariants: nothing happens on import or in the
 // constructor; what `start` opens `stop` closes, in the reverse order; recovery is over before the child is started.
 
+import { stat } from "node:fs/promises";
+
 import { isoTime, systemClock, type Clock } from "./base/clock.ts";
 import { silentLogger, type Logger } from "./base/log.ts";
 import type { Spawner } from "./child/spawner.ts";
@@ -66,6 +68,7 @@ export class CodexdDaemon {
     if (mode === "app-server" && childStrategy === "external") {
       throw new ExitError(EXIT.config, "--server-strategy: external is not served by this version; it takes spawn");
     }
+    await requireDirectory("--server-cwd", this.#config.server.childCwd);
     const { store, identity, recovery } = await openStore({
       stateDir: this.#config.paths.stateDir,
       logsDir: this.#config.paths.logsDir,
@@ -234,6 +237,12 @@ export class CodexdDaemon {
     if (this.#parts === undefined) throw new CodexdError("draining", "the daemon is not running");
     return this.#parts;
   }
+}
+
+/** A child in a directory that is not there fails with the words of a command that is not there. */
+async function requireDirectory(flag: string, directory: string): Promise<void> {
+  const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
+  if (!isDirectory) throw new ExitError(EXIT.config, `${flag}: ${directory} is not a directory`);
 }
 
 function noEdge(config: CodexdConfig): ServiceStatus {

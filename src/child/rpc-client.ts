@@ -51,6 +51,10 @@ interface Call {
   readonly options: CallOptions;
   readonly outcome: Deferred<unknown>;
   timer: Timer | undefined;
+  /** Monotonic. */
+  readonly deadlineMs: number;
+  /** Undefined while it waits for a place. */
+  id: number | undefined;
 }
 
 export interface RpcClientOptions {
@@ -70,22 +74,25 @@ export function createRpcClient({
   let closed = false;
 
   const send = (call: Call): void => {
-    const id = ++lastId;
-    underWay.set(id, call);
-    const timeoutMs = call.options.timeoutMs ?? LIMITS.childCallMs;
-    call.timer = clock.after(timeoutMs, () => {
-      underWay.delete(id);
-      call.outcome.reject(new CodexdError("timeout", `Codex did not answer ${call.method} within ${timeoutMs} ms`));
-      sendWaiting();
-    });
-    transport.send(encodeRequest(id, call.method, call.params));
+    call.id = ++lastId;
+    underWay.set(call.id, call);
+    transport.send(encodeRequest(call.id, call.method, call.params));
+  };
+
+  /** The time limit is the caller's, so it runs while the call waits for a place too. */
+  const expire = (call: Call, timeoutMs: number): void => {
+    if (call.id !== undefined) underWay.delete(call.id);
+    else if (waiting.includes(call)) waiting.splice(waiting.indexOf(call), 1);
+    call.outcome.reject(new CodexdError("timeout", `Codex did not answer ${call.method} within ${timeoutMs} ms`));
+    sendWaiting();
   };
 
   const sendWaiting = (): void => {
     while (underWay.size < callsMax) {
       const next = waiting.shift();
       if (next === undefined) return;
-      send(next);
+      // Its time is over in this same moment: what nobody waits for any more must not be begun.
+      if (clock.monotonic() < next.deadlineMs) send(next);
     }
   };
 
@@ -149,11 +156,16 @@ export function createRpcClient({
   return {
     call(method, params, options = {}) {
       if (closed) return Promise.reject(childGone(method));
-      const call: Call = { method, params, options, outcome: createDeferred<unknown>(), timer: undefined };
+      const timeoutMs = options.timeoutMs ?? LIMITS.childCallMs;
+      const deadlineMs = clock.monotonic() + timeoutMs;
+      const call: Call = {
+        method, params, options, deadlineMs, outcome: createDeferred(), timer: undefined, id: undefined,
+      };
       // One that is made in `onResult`, when a place has just become free, does not overtake those that wait.
       if (underWay.size < callsMax && waiting.length === 0) send(call);
       else if (waiting.length < waitingMax) waiting.push(call);
       else return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
+      call.timer = clock.after(timeoutMs, () => expire(call, timeoutMs));
       return call.outcome.promise;
     },
     notify: (method) => transport.send(encodeNotification(method)),

@@ -6,7 +6,6 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { isoTime } from "../base/clock.ts";
-import type { Logger } from "../base/log.ts";
 import { backoffDelayMs } from "../core/backoff.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventDraft, EventLevel, EventType } from "../core/event.ts";
@@ -50,7 +49,6 @@ export interface SupervisorOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Logger;
   readonly output: ChildOutput;
   readonly handlers: Omit<RpcHandlers, "onClose" | "onNoise">;
   report(draft: EventDraft): void;
@@ -180,6 +178,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return running;
     },
     async start() {
+      if (state.status !== "idle") return;
       await begin()?.spawned;
     },
     ready() {

@@ -47,8 +47,10 @@ test("one call less than the window leaves a place", () => {
 
 test("calls that are never answered give their places up at their time limit", async () => {
   const { rpc, transport, clock, call } = rig({ callsMax: 2 });
-  const calls = call(5);
-  await clock.advance(LIMITS.childCallMs - 1);
+  const calls = call(2);
+  await clock.advance(1);
+  calls.push(...call(3));
+  await clock.advance(LIMITS.childCallMs - 2);
   assert.equal(transport.sent.length, 2);
   await clock.advance(1);
   assert.equal(transport.sent.length, 4);
@@ -60,21 +62,24 @@ test("calls that are never answered give their places up at their time limit", a
   assert.equal(rpc.underWay, 0);
 });
 
-test("the time limit of a call begins when it is sent", async () => {
-  const { transport, clock, call } = rig({ callsMax: 1 });
-  const [first, second] = call(2);
+test("the time limit of a call runs while it waits, and one whose time is over is never sent", async () => {
+  const { rpc, transport, clock, call } = rig({ callsMax: 1 });
+  const calls = call(3);
   await clock.advance(LIMITS.childCallMs - 1);
   transport.receive({ id: 1, result: 1 });
-  assert.equal(await first, 1);
-  await clock.advance(LIMITS.childCallMs - 1);
-  transport.receive({ id: 2, result: 2 });
-  assert.equal(await second, 2);
+  assert.equal(await calls[0], 1);
+  await clock.advance(1);
+  assert.deepEqual(await Promise.all(calls.slice(1)), ["timeout", "timeout"]);
+  assert.equal(transport.sent.length, 2);
+  assert.equal(rpc.underWay, 0);
 });
 
 test("a late answer frees no place twice", async () => {
   const { transport, clock, call } = rig({ callsMax: 1 });
-  void call(3);
-  await clock.advance(LIMITS.childCallMs);
+  void call(1);
+  await clock.advance(1);
+  void call(2);
+  await clock.advance(LIMITS.childCallMs - 1);
   assert.equal(transport.sent.length, 2);
   transport.receive({ id: 1, result: "late" });
   assert.equal(transport.sent.length, 2);

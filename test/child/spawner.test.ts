@@ -8,7 +8,6 @@ import { realpathSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/log.ts";
 import { createChildOutput } from "../../src/child/child-output.ts";
 import { bytesOf, childEnvironment, processSpawner, type ChildHandle } from "../../src/child/spawner.ts";
 import { createSupervisor, type Supervisor } from "../../src/child/supervisor.ts";
@@ -93,7 +92,6 @@ function supervise(t: TestContext, command: string, script: string): { superviso
     version: "1",
     clock: systemClock,
     random: () => 0,
-    log: silentLogger,
     output: createChildOutput({ clock: systemClock, stdoutLog: log, stderrLog: log, report, secrets: () => [] }),
     handlers: { onNotification: ignore, onRequest: ignore },
     report,

@@ -3,7 +3,6 @@
 // Deliberately without sessions or a store: `seen` holds what it told, in order. Its random source never takes
 // anything away, so that every delay is the full one.
 
-import { silentLogger } from "../../src/base/log.ts";
 import { createChildOutput } from "../../src/child/child-output.ts";
 import { createSupervisor, type Supervisor } from "../../src/child/supervisor.ts";
 import type { EventDraft } from "../../src/core/event.ts";
@@ -54,7 +53,6 @@ export function createSupervisedChild(): SupervisedChild {
     version: "0.1.0",
     clock,
     random: () => 0,
-    log: silentLogger,
     output: createChildOutput({ clock, stdoutLog: createMemoryLog(), stderrLog, report, secrets: () => ["hunter2"] }),
     handlers: {
       onNotification: (method) => messages.push(method),
