@@ -103,7 +103,8 @@ test("error codes and their statuses", () => {
 });
 
 test("flags and variables of the configuration", () => {
-  const rows = Object.values(CONFIG_OPTIONS).filter(({ flag }) => flag !== null).map(({ flag, env }) => [flag, ...env].join(" "));
+  const options = Object.values(CONFIG_OPTIONS).filter(({ flag }) => flag !== null);
+  const rows = options.map(({ flag, env }) => [flag, ...env].join(" "));
   assert.deepEqual(rows.sort(), [
     "--approval-default BAA_CODEXD_APPROVAL_DEFAULT",
     "--approval-rules BAA_CODEXD_APPROVAL_RULES",

@@ -18,7 +18,9 @@ interface Block {
   readonly text: string;
 }
 
-const COPIED = ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.build.json", "src", "scripts"];
+const COPIED = [
+  "package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.build.json", "src", "scripts",
+];
 
 test("every shell block of the README does what it says", { timeout: 170_000 }, async (t) => {
   const blocks = shellBlocks(readFileSync(path.join(REPOSITORY, "README.md"), "utf8"));
@@ -44,7 +46,8 @@ test("every shell block of the README does what it says", { timeout: 170_000 }, 
 });
 
 function shellBlocks(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(sh[^\n]*)\n([\s\S]*?)^```$/gm)].map(([, info = "", text = ""]) => ({ info, text }));
+  const blocks = markdown.matchAll(/^```(sh[^\n]*)\n([\s\S]*?)^```$/gm);
+  return [...blocks].map(([, info = "", text = ""]) => ({ info, text }));
 }
 
 /** A copy, so that the build of the README's first line does not pull `dist` away under other tests. */

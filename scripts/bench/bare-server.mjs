@@ -1,4 +1,5 @@
 // The floor of a GET: a bare node:http server that answers every request with the body it was given on stdin.
+// It prints its port.
 
 import { createServer } from "node:http";
 

@@ -1,4 +1,5 @@
 // One row of the bench's table, and the arithmetic of medians.
+// A figure that misses what is wanted says so; nothing here decides what is wanted.
 
 export interface Figure {
   readonly name: string;

@@ -1,4 +1,5 @@
 // GETs a second with guard and token on, beside a bare node:http server that answers with the same body.
+// Both are loaded by the same program with the same connections, in turns.
 
 import type { SessionRecord } from "../../src/core/records.ts";
 import { startDaemon } from "../../test/support/daemon.ts";

@@ -1,4 +1,5 @@
 // Programs that a bench starts beside the daemon, and the directories that it makes.
+// Each is a process of its own, so that what loads the daemon is not measured with it.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
 // How soon a daemon is ready, alone and with its child, and what memory it takes when idle.
+// With the real Codex where it is installed; a synthetic child stands in elsewhere, and the name of the figure says so.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";

@@ -11,7 +11,8 @@ const key = randomBytes(16).toString("base64");
 const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 const socket = connect(Number(port), "127.0.0.1");
 socket.write(
-  `GET /v1/codexd/events?snapshot=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `GET /v1/codexd/events?snapshot=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n` +
+  `Connection: Upgrade\r\nUpgrade: websocket\r\n` +
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
 );
 

@@ -1,4 +1,5 @@
 // Which events a reader wants, compiled once so that asking costs a few comparisons.
+// An entry carries all that filters ask of it, so no event is ever decoded for a filter.
 
 import type { EventBatch, EventEntry } from "../core/event.ts";
 import type { EventFilter } from "./services.ts";

@@ -1,4 +1,5 @@
 // What a person can do about a failed turn, where Codex's own words do not say it.
+// Deliberately only the login: a hint that is wrong half the time is worse than none.
 
 import { isObject } from "../base/decode.ts";
 import type { OpenTurn, TurnOutcome } from "./open-turns.ts";

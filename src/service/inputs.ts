@@ -9,7 +9,9 @@ import {
 } from "../base/decode.ts";
 import { createCodexAppServerTextInput } from "../codex/methods.ts";
 import { LIMITS } from "../core/limits.ts";
-import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy, type SandboxMode, type SessionPurpose } from "../core/records.ts";
+import {
+  SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy, type SandboxMode, type SessionPurpose,
+} from "../core/records.ts";
 
 export interface CreateSessionInput {
   readonly purpose?: SessionPurpose | undefined;

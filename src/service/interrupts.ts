@@ -20,7 +20,11 @@ const TRY_MS = 1000;
  *
  * @throws (rejects) {CodexdError} `timeout` when it still runs after `LIMITS.interruptMs`.
  */
-export async function interruptTurn(appServer: AppServerGate, clock: Clock, turn: OpenTurn): Promise<TurnRecord | null> {
+export async function interruptTurn(
+  appServer: AppServerGate,
+  clock: Clock,
+  turn: OpenTurn,
+): Promise<TurnRecord | null> {
   turn.interruptRequested = true;
   const giveUpAt = clock.monotonic() + LIMITS.interruptMs;
   const left = (): number => Math.max(0, giveUpAt - clock.monotonic());
@@ -53,5 +57,5 @@ async function tryOnce(appServer: AppServerGate, clock: Clock, turn: OpenTurn): 
       throw error;
     },
   );
-  return (await Promise.race([asked, turn.ended.promise.then(() => true), sleep(clock, TRY_MS).then(() => false)]));
+  return Promise.race([asked, turn.ended.promise.then(() => true), sleep(clock, TRY_MS).then(() => false)]);
 }

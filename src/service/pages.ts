@@ -1,4 +1,5 @@
 // One page of a table, newest first. The cursor is the id of the last record that was given.
+// Nothing is kept between pages: a record that comes or goes in between moves no other from its place.
 
 import { CodexdError } from "../core/errors.ts";
 import type { Page } from "../core/records.ts";

@@ -68,7 +68,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     index.set(session);
     const { sessionId, threadId, purpose } = session;
     const message = type === "session.created" ? "session created" : "session registered";
-    return store.commit({ level: "info", type, message, detail: { sessionId, threadId, purpose } }, { put: { session } });
+    const detail = { sessionId, threadId, purpose };
+    return store.commit({ level: "info", type, message, detail }, { put: { session } });
   };
 
   const stop = async (session: SessionRecord): Promise<Omit<StopOutcome, "session">> => {

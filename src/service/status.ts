@@ -1,4 +1,5 @@
 // What the daemon says of itself: the snapshot of SPEC section 8, its limits, and whether it is ready.
+// Everything here is read at the moment of asking; nothing is cached that could be stale.
 
 import type { Clock } from "../base/clock.ts";
 import type { CodexdConfig } from "../core/config.ts";
@@ -118,7 +119,8 @@ function compatOf(version: string | null): Record<string, unknown> {
 function livenessOf({ record, phase, receipt, progressMonotonicMs }: OpenTurn, nowMs: number) {
   const { submissionId, turnId, sessionId } = record;
   const began = phase === "accepted" && receipt.started;
-  const state = receipt.reconnecting ? "reconnecting" : !began ? "starting" : receipt.openTools.size > 0 ? "tool" : "model";
+  const running = receipt.openTools.size > 0 ? "tool" : "model";
+  const state = receipt.reconnecting ? "reconnecting" : began ? running : "starting";
   return { submissionId, turnId, sessionId, state, quietMs: Math.round(nowMs - progressMonotonicMs) };
 }
 

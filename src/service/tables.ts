@@ -1,4 +1,5 @@
 // The tables that codexd keeps in the store: their records, files and ids.
+// The store knows them only by this description; what is not listed here is not kept.
 
 import type { CodexdPaths } from "../core/config.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";

@@ -1,4 +1,5 @@
 // Waiting with a limit, for answers that may come late or never.
+// Giving up ends the waiting, never what is waited for.
 
 import type { Clock } from "../base/clock.ts";
 

@@ -1,4 +1,5 @@
 // Whether new work may begin: not once the daemon has begun to stop, and no sessions in `exec` mode.
+// Reads and stops pass it always; whoever begins something asks it first.
 
 import type { DaemonMode } from "../core/config.ts";
 import { CodexdError } from "../core/errors.ts";

@@ -1,4 +1,5 @@
 // The short way of deltas gives what the long way gives, and takes nothing that is not exactly a delta.
+// The long way, through JSON and the table of notifications, is the judge.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
 // Pages and streams: cursors, filters, and the step from replay to live.
+// On a memory store, whose journal a test can hold back and forget.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,10 +21,19 @@ function setUp(count: number): { store: MemoryStore; events: ReturnType<typeof c
 
 function add(store: MemoryStore, n: number): void {
   const type = n % 2 === 0 ? "app-server.turn.message.delta" : "app-server.turn.started";
-  store.append({ level: "info", type, message: `${n}`, detail: { sessionId: n % 3 === 0 ? "s3" : "s1", threadId: "t" } });
+  const sessionId = n % 3 === 0 ? "s3" : "s1";
+  store.append({ level: "info", type, message: `${n}`, detail: { sessionId, threadId: "t" } });
 }
 
-function collect(): Omit<EventSink, "congested"> & { congested: boolean } & { seqs: number[]; wholeBatches: number; failed: unknown[]; heartbeats: number[] } {
+interface Collected extends Omit<EventSink, "congested"> {
+  congested: boolean;
+  readonly seqs: number[];
+  readonly failed: unknown[];
+  readonly heartbeats: number[];
+  wholeBatches: number;
+}
+
+function collect(): Collected {
   const sink = {
     seqs: [] as number[], wholeBatches: 0, failed: [] as unknown[], heartbeats: [] as number[],
     write(batch: Parameters<EventSink["write"]>[0], entries: Parameters<EventSink["write"]>[1]) {
@@ -64,7 +74,8 @@ test("a filtered page still moves its cursor to the head", async () => {
   const page = await events.page({ after: 0, limit: 100, filter: { ...ALL, session: "s3" } });
   assert.equal(page.events.length, 3);
   assert.equal(page.nextAfter, 10);
-  const deltas = await events.page({ after: 0, limit: 100, filter: { ...ALL, types: ["*.delta", "app-server.turn.m*"] } });
+  const types = ["*.delta", "app-server.turn.m*"];
+  const deltas = await events.page({ after: 0, limit: 100, filter: { ...ALL, types } });
   assert.equal(deltas.events.length, 5);
   const exact = await events.page({ after: 0, limit: 100, filter: { ...ALL, types: ["app-server.turn.started"] } });
   assert.equal(exact.events.length, 5);

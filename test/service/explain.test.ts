@@ -1,4 +1,5 @@
 // A failed login says who must log in, and nothing else is explained.
+// The shapes are those that Codex has for a refused login.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
 // Codex's stream meeting codexd's state: matching, adopting, refusing, holding back.
+// What each method becomes is the table's own test; here it is what moves, and in which order.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

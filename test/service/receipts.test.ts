@@ -1,4 +1,5 @@
 // The fold from events to a receipt: retried messages, tokens of this turn alone, errors, activity.
+// The details are cut down to what the fold reads.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -33,7 +34,9 @@ test("the last message counts, also the one that only turn/completed carries", (
 test("tokens are counted over the thread by Codex, over the turn here", () => {
   const usage = (total: number, last: number) => ({
     tokenUsage: {
-      total: { totalTokens: total, inputTokens: total, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0 },
+      total: {
+        totalTokens: total, inputTokens: total, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0,
+      },
       last: { totalTokens: last, inputTokens: last },
     },
   });

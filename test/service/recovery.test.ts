@@ -1,4 +1,5 @@
 // What a dead daemon has left open is ended once, with what its events had said.
+// A new daemon knows the records and the journal, nothing of what the dead one had in memory.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,9 +13,10 @@ test("a turn that ran ends as interrupted, its receipt read back from the journa
   const { sessionId, threadId } = await rig.session();
   await rig.start(sessionId);
   rig.say("turn/started", { threadId, turn: { id: "turn-1" } });
-  rig.say("item/completed", { threadId, turnId: "turn-1", item: { type: "agentMessage", id: "m", text: "so far" } });
-  rig.say("item/completed", { threadId, turnId: "other", item: { type: "agentMessage", id: "m", text: "not mine" } });
-  rig.say("item/completed", { threadId: "x", turnId: "turn-1", item: { type: "agentMessage", id: "m", text: "nor this" } });
+  const item = (text: string) => ({ type: "agentMessage", id: "m", text });
+  rig.say("item/completed", { threadId, turnId: "turn-1", item: item("so far") });
+  rig.say("item/completed", { threadId, turnId: "other", item: item("not mine") });
+  rig.say("item/completed", { threadId: "x", turnId: "turn-1", item: item("nor this") });
   await rig.store.settled();
   // A new daemon knows the records alone.
   assert.equal(await endAbandonedTurns(rig.store, systemClock), 1);

@@ -1,4 +1,5 @@
 // Sessions over the deaths of the child, on a fake app-server.
+// What Codex answers is scripted, with its own words where they decide.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

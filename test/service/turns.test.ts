@@ -1,4 +1,5 @@
 // Turns from submission to receipt, on a fake app-server.
+// The order of events and calls is what is looked at first.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -188,7 +189,8 @@ test("overrides go to Codex and stay with the session", async () => {
   const rig = createServiceRig();
   const { sessionId, threadId } = await rig.session();
   const sandboxPolicy = { type: "readOnly", networkAccess: false };
-  await rig.start(sessionId, { model: "m2", effort: "high", cwd: "/elsewhere", sandboxPolicy, approvalPolicy: "never" });
+  const overrides = { model: "m2", effort: "high", cwd: "/elsewhere", sandboxPolicy, approvalPolicy: "never" };
+  await rig.start(sessionId, overrides);
   const params = rig.codex.asked.at(-1)?.params;
   assert.equal(params?.["model"], "m2");
   assert.equal(params?.["effort"], "high");
@@ -235,7 +237,8 @@ test("lists: newest first, by session and status, with a cursor", async () => {
   assert.equal(rest.nextCursor, null);
   const failed = await rig.turns.list({ limit: 9, cursor: null, sessionId: null, status: "failed" });
   assert.deepEqual(failed.records.map((turn) => turn.turnId), ["turn-2"]);
-  await assert.rejects(rig.turns.list({ limit: 9, cursor: "gone", sessionId: null, status: null }), code("bad_request"));
+  const gone = rig.turns.list({ limit: 9, cursor: "gone", sessionId: null, status: null });
+  await assert.rejects(gone, code("bad_request"));
   await assert.rejects(rig.turns.get("nothing", 0), code("not_found"));
 });
 

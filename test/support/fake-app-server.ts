@@ -1,4 +1,5 @@
 // An app-server without a process: a test says what each method answers, and sees what was asked.
+// Answers come a tick after the call, as on a wire, and settle before the caller goes on.
 
 import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
 import type { CallOptions } from "../../src/child/rpc-client.ts";

@@ -1,4 +1,5 @@
 // The services as parts.ts builds them, on a memory store and a fake app-server, with Codex's side in the test's hand.
+// Nothing is started or timed by itself: a test says what Codex says, and when.
 
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { createIngest, type Ingest } from "../../src/service/ingest.ts";
