@@ -2,7 +2,6 @@
 
 import path from "node:path";
 
-import type { Clock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import type { EventBatch, EventDraft } from "../../src/core/event.ts";
 import { decodeEntry } from "../../src/core/event.ts";
@@ -82,5 +81,3 @@ export async function replayed(store: TestStore, afterSeq = 0): Promise<ReturnTy
 export function eventsOf(batch: EventBatch): ReturnType<typeof decodeEntry>[] {
   return batch.entries.map((entry) => decodeEntry(batch, entry));
 }
-
-export type { Clock };

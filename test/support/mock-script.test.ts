@@ -45,8 +45,8 @@ test("a fault is met TIMES times a turn, then the answer comes whole", async () 
     });
   assert.equal((await ask()).status, 503);
   const answer = await (await ask()).text();
-  const deltas = [...answer.matchAll(/"type":"response.output_text.delta".*?"delta":"(.*?)"/g)].map((match) => match[1]);
-  assert.deepEqual(deltas, ["tok0 ", "tok1 "]);
+  const deltas = answer.matchAll(/"type":"response.output_text.delta".*?"delta":"(.*?)"/g);
+  assert.deepEqual([...deltas].map((match) => match[1]), ["tok0 ", "tok1 "]);
   assert.equal(mock.requests.length, 2);
   await mock.close();
 });

@@ -3,7 +3,7 @@
 // One mock model and one `CODEX_HOME` outlive any number of daemons on the same state directory, which is what tests
 // of restarts need.
 
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import { codexBinary, makeWorkDir, writeCodexHome } from "./codex-install.ts";
@@ -57,9 +57,25 @@ export async function prepareRealCodex(name: string): Promise<RealCodex> {
       for (const daemon of daemons) await daemon.kill("SIGKILL");
       await mock.close();
       // A child whose daemon was killed writes to its home until it has seen the end of its stdin.
-      rmSync(root, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+      while (runsWith(`CODEX_HOME=${home}`)) await new Promise((resolve) => setTimeout(resolve, 10));
+      rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+/** Whether any process has this in its environment; always false where there is no /proc. */
+function runsWith(variable: string): boolean {
+  if (!existsSync("/proc/self/environ")) return false;
+  return readdirSync("/proc").some((name) => /^\d+$/.test(name) && environmentOf(name).includes(variable));
+}
+
+function environmentOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  } catch {
+    // It has gone meanwhile, or is somebody else's.
+    return [];
+  }
 }
 
 /** A session that may run commands unasked. */

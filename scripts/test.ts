@@ -1,0 +1,14 @@
+// `npm test [-- part of a path …]`: every test but the end-to-end ones, against sources and a fresh `dist`.
+//
+// The filters are parts of paths, so `npm test -- store/` runs one folder.
+
+import { ensureBuilt, ROOT } from "./dist.ts";
+import { main, tryRun } from "./run.ts";
+import { findTests, testArguments } from "./test-files.ts";
+
+await main(() => {
+  const files = findTests("test", process.argv.slice(2), "test/e2e");
+  const args = testArguments(files);
+  ensureBuilt();
+  process.exitCode = tryRun(process.execPath, args, { cwd: ROOT });
+});

@@ -1,0 +1,38 @@
+// Whether `dist` alone is the program: copied under a foreign parent, with no node_modules and no sources near it.
+//
+// Needs a build, which scripts/test.ts makes before the tests run.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { REPOSITORY } from "./support/codex-install.ts";
+import { makeTempDir } from "./support/temp-dir.ts";
+
+const { version } = JSON.parse(readFileSync(path.join(REPOSITORY, "package.json"), "utf8")) as { version: string };
+
+test("dist runs under a CommonJS parent, and Node has nothing to say", (t) => {
+  const parent = makeTempDir(t);
+  writeFileSync(path.join(parent, "package.json"), '{"type":"commonjs"}');
+  cpSync(path.join(REPOSITORY, "dist"), path.join(parent, "vendored"), { recursive: true });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["vendored/index.js", "version"], {
+    cwd: parent,
+    encoding: "utf8",
+  });
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+  assert.ok(stdout.includes(version), stdout);
+  // The file itself is the program, as the installed `codexd` links to it.
+  assert.equal(execFileSync(path.join(parent, "vendored", "index.js"), ["version"], { encoding: "utf8" }), stdout);
+});
+
+test("importing dist does nothing but give names", (t) => {
+  const parent = makeTempDir(t);
+  cpSync(path.join(REPOSITORY, "dist"), path.join(parent, "vendored"), { recursive: true });
+  const code = 'const m = await import("./vendored/index.js"); console.log(typeof m.CodexdDaemon);';
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    cwd: parent,
+    encoding: "utf8",
+  });
+  assert.deepEqual({ stdout, stderr }, { stdout: "function\n", stderr: "" });
+});

@@ -1,0 +1,195 @@
+// The whole daemon as a process, on a fake app-server that does what the real one cannot be made to do.
+//
+// Runs the sources, not `dist`, so that what is composed here counts as covered. The real Codex is in test/e2e.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { CodexdEvent } from "../src/core/event.ts";
+import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
+import { startDaemon, spawnDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
+import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./support/fake-codex.ts";
+import { readJournal } from "./support/journal-reader.ts";
+import { makeTempDir } from "./support/temp-dir.ts";
+
+const daemons: Daemon[] = [];
+const directories: Array<() => void | Promise<void>> = [];
+
+// The daemons first: a directory must not come back behind its removal.
+after(async () => {
+  for (const daemon of daemons) await daemon.kill("SIGKILL");
+  for (const remove of directories) await remove();
+});
+
+function optionsFor(fake: FakeCodexOptions = {}): DaemonOptions {
+  const stateDir = makeTempDir({ after: (remove) => void directories.push(remove) });
+  const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
+  return { stateDir, env, flags: fakeCodexFlags, program: "src" };
+}
+
+describe("a daemon and what its child can do to it", () => {
+  const options = optionsFor();
+  let daemon: Daemon;
+  before(async () => {
+    daemon = await start(options);
+  });
+
+  test("noise, stderr and megabytes in one line disturb no turn, and are kept", async () => {
+    const session = await createSession(daemon);
+    const turn = await runTurn(daemon, session, "NOISE BIGLINE=3000000 STDERR=a warning; DELTAS=3");
+    assert.deepEqual([turn.status, turn.finalMessage], ["completed", "tok0 tok1 tok2 "]);
+    const kept = await eventsUntil(daemon, (events) => {
+      const noise = events.filter(({ type }) => type === "child.stdout").length === 3;
+      return noise && events.some(({ type }) => type === "child.stderr");
+    });
+    assert.ok(kept.some(({ type, message }) => type === "child.stderr" && message.includes("a warning")));
+  });
+
+  test("a turn that comes in one write with its answer ends, and leaves the session free", async () => {
+    const session = await createSession(daemon);
+    for (let i = 0; i < 3; i++) {
+      const turn = await runTurn(daemon, session, "ONECHUNK DELTAS=4");
+      assert.deepEqual([turn.status, turn.finalMessage], ["completed", "tok0 tok1 tok2 tok3 "]);
+    }
+    const { data } = await daemon.get<{ session: SessionRecord }>(`/v1/codexd/sessions/${session.sessionId}`);
+    assert.deepEqual([data.session.currentTurnId, data.session.lastTurnStatus], [null, "completed"]);
+  });
+
+  test("an answer that comes twice counts once", async () => {
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session, "TWICE DELTAS=1")).finalMessage, "tok0 ");
+    const { data } = await daemon.get<{ turns: TurnRecord[] }>(`/v1/codexd/sessions/${session.sessionId}/turns`);
+    assert.equal(data.turns.length, 1);
+  });
+
+  test("a message that breaks off and starts anew is told once", async () => {
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session, "RETRY DELTAS=3")).finalMessage, "tok0 tok1 tok2 ");
+  });
+
+  test("a request that nobody can answer yet is answered at once, with an event", async () => {
+    const session = await createSession(daemon);
+    const known = await runTurn(daemon, session, "REQUEST=item/commandExecution/requestApproval");
+    assert.deepEqual([known.status, known.finalMessage], ["completed", '{"decision":"decline"}']);
+    const unknown = await runTurn(daemon, session, "REQUEST=item/never/heardOf");
+    assert.match(unknown.finalMessage ?? "", /"code":-32601/);
+    const events = await eventsUntil(daemon, () => true);
+    assert.equal(events.filter(({ type }) => type === "app-server.request.refused").length, 2);
+  });
+
+  test("an interrupt between the answer and turn/started ends the turn", async () => {
+    const session = await createSession(daemon);
+    for (const gapMs of [0, 30]) {
+      const { turnId } = await startTurn(daemon, session, `GAP=${gapMs} HANG`);
+      const route = `/v1/codexd/sessions/${session.sessionId}/interrupt`;
+      const { status, data } = await daemon.post<{ turn: TurnRecord }>(route);
+      assert.deepEqual([status, data.turn.turnId, data.turn.status], [200, turnId, "interrupted"]);
+    }
+  });
+
+  test("a child that dies in mid-turn ends it once, and the next turn is on the same thread", async () => {
+    const session = await createSession(daemon);
+    await runTurn(daemon, session, "DELTAS=1");
+    const turn = await runTurn(daemon, session, "DIE");
+    assert.deepEqual([turn.status, turn.error?.reason], ["interrupted", "child_exited"]);
+    const next = await runTurn(daemon, session, "TEXT=alive;");
+    assert.deepEqual([next.status, next.finalMessage, next.threadId], ["completed", "alive", session.threadId]);
+    const events = await eventsUntil(daemon, () => true);
+    assert.equal(events.findLast(({ type }) => type === "child.exited")?.detail["exitCode"], 7);
+  });
+
+  test("a turn that Codex never answered is interrupted at the next start, and never sent again", async () => {
+    const session = await createSession(daemon);
+    await runTurn(daemon, session, "DELTAS=1");
+    const body = { sessionId: session.sessionId, input: "NEVER" };
+    daemon.post("/v1/codexd/turn", body).catch(() => undefined);
+    await eventsUntil(daemon, (events) => events.at(-1)?.type === "turn.submitted");
+    await daemon.kill("SIGKILL");
+    daemon = await start(options);
+    const { data } = await daemon.get<{ turns: TurnRecord[] }>(`/v1/codexd/sessions/${session.sessionId}/turns`);
+    assert.deepEqual([data.turns[0]?.turnId, data.turns[0]?.status], [null, "interrupted"]);
+    assert.notEqual(data.turns[0]?.error?.reason, null);
+    assert.equal((await runTurn(daemon, session, "DELTAS=1")).threadId, session.threadId);
+    const journal = readJournal(path.join(options.stateDir, "logs"));
+    assert.deepEqual(journal.problems, []);
+  });
+
+  test("a second daemon on the same directory is refused, and names the first", async () => {
+    const second = spawnDaemon(options);
+    const { code } = await second.exited;
+    assert.equal(code, 75);
+    assert.match(second.stderr(), new RegExp(String(daemon.pid)));
+  });
+
+  test("SIGTERM ends it in order, and it says so in its journal", async () => {
+    assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
+    const { events } = readJournal(path.join(options.stateDir, "logs"));
+    assert.equal(events.at(-1)?.type, "daemon.stopped");
+    daemon = await start(options);
+  });
+});
+
+// At the same time: each of them mostly waits for a grace of the daemon's own.
+describe("a daemon whose child cannot be had", { concurrency: true }, () => {
+  test("a Codex that exits before it answers is a child state with its last words", async () => {
+    const daemon = await start(optionsFor({ earlyExit: "Error: no longer supported; remove this setting" }));
+    const { status, data } = await daemon.get<Refusal>("/readyz");
+    assert.equal(status, 503);
+    const events = await eventsUntil(daemon, (seen) => seen.some(({ type }) => type === "child.exited"));
+    const exited = events.find(({ type }) => type === "child.exited");
+    assert.match(JSON.stringify([exited, data]), /remove this setting/);
+  });
+
+  test("a thread that another writer holds is 409 thread_locked", async () => {
+    const options = optionsFor();
+    const first = await start(options);
+    const session = await createSession(first);
+    await runTurn(first, session, "DELTAS=1");
+    await first.kill("SIGTERM");
+    const second = await start({ ...options, env: { ...options.env, ...fakeCodexEnv({ locked: true }) } });
+    const body = { sessionId: session.sessionId, input: "DELTAS=1" };
+    const { status, data } = await second.post<Refusal>("/v1/codexd/turn", body);
+    assert.deepEqual([status, data.error], [409, "thread_locked"]);
+  });
+
+  test("a child that ignores every polite end is killed, and the daemon still ends in order", async () => {
+    const daemon = await start(optionsFor({ stubborn: true }));
+    await createSession(daemon);
+    const { data } = await daemon.get<{ snapshot: { daemon: { child: { pid: number } } } }>("/v1/codexd/status");
+    assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
+    assert.throws(() => process.kill(data.snapshot.daemon.child.pid, 0), { code: "ESRCH" });
+  });
+});
+
+async function start(options: DaemonOptions): Promise<Daemon> {
+  const daemon = await startDaemon(options);
+  daemons.push(daemon);
+  return daemon;
+}
+
+async function createSession(daemon: Daemon): Promise<SessionRecord> {
+  const { status, data } = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions");
+  assert.equal(status, 201, JSON.stringify(data));
+  return data.session;
+}
+
+async function runTurn(daemon: Daemon, { sessionId }: SessionRecord, input: string): Promise<TurnRecord> {
+  const body = { sessionId, input, waitMs: 30_000 };
+  const { status, data } = await daemon.post<{ turn: TurnRecord }>("/v1/codexd/turn", body);
+  assert.equal(status, 200, JSON.stringify(data));
+  return data.turn;
+}
+
+async function startTurn(daemon: Daemon, { sessionId }: SessionRecord, input: string): Promise<{ turnId: string }> {
+  const { status, data } = await daemon.post<{ turnId: string }>("/v1/codexd/turn", { sessionId, input });
+  assert.equal(status, 202, JSON.stringify(data));
+  return data;
+}
+
+/** All events, asked for again until `enough`. */
+async function eventsUntil(daemon: Daemon, enough: (events: CodexdEvent[]) => boolean): Promise<CodexdEvent[]> {
+  for (;;) {
+    const { data } = await daemon.get<{ events: CodexdEvent[] }>("/v1/codexd/events?after=0&limit=1000");
+    if (enough(data.events)) return data.events;
+  }
+}
