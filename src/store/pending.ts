@@ -39,10 +39,7 @@ export class PendingLines {
   #open: Chunk | undefined;
   #byteCount = 0;
 
-  #iso = "";
-  #isoMs = Number.NaN;
-  #message: string | undefined;
-  #messageJson = "";
+  #middle = { ms: Number.NaN, level: "", type: "", message: "", text: "" };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -56,7 +53,7 @@ export class PendingLines {
     return this.#chunks.length === 0;
   }
 
-  /** @param tables the line's `,"put":{…},"del":{…}`, or empty. @throws when the draft is not JSON; nothing is added. */
+  /** `tables` is `,"put":{…},"del":{…}` or empty. @throws when the draft is not JSON; then nothing is added. */
   append(seq: number, draft: EventDraft, tables: string, claim: Claim | null): void {
     const event = this.#encode(seq, draft);
     let bytesMax = utf8BytesMax(event.length + tables.length) + LINE_TAIL_BYTES;
@@ -158,21 +155,21 @@ export class PendingLines {
   }
 
   #encode(seq: number, draft: EventDraft): string {
-    const now = this.#clock.now();
-    if (now !== this.#isoMs) {
-      this.#iso = isoTime(now);
-      this.#isoMs = now;
-    }
-    if (draft.message !== this.#message) {
-      this.#messageJson = JSON.stringify(draft.message);
-      this.#message = draft.message;
-    }
     const detail = draft.detailJson ?? JSON.stringify(draft.detail);
     assert(detail !== undefined, "an event's detail is an object");
-    return (
-      `{"seq":${seq},"createdAt":"${this.#iso}","level":"${draft.level}","type":"${draft.type}"` +
-      `,"message":${this.#messageJson},"detail":${detail}`
-    );
+    return `{"seq":${seq}${this.#middleOf(draft)}${detail}`;
+  }
+
+  /** What stands between seq and detail: for the many events of a busy moment the same, so the last one is kept. */
+  #middleOf({ level, type, message }: EventDraft): string {
+    const now = this.#clock.now();
+    const last = this.#middle;
+    if (now === last.ms && type === last.type && message === last.message && level === last.level) return last.text;
+    const text =
+      `,"createdAt":"${isoTime(now)}","level":"${level}","type":"${type}"` +
+      `,"message":${JSON.stringify(message)},"detail":`;
+    this.#middle = { ms: now, level, type, message, text };
+    return text;
   }
 
   #takeSlab(bytesMin: number): void {

@@ -109,6 +109,8 @@ export interface StoreOptions<T extends Tables> {
   readonly recentEventsMax: number;
   /** What daemon-state.json holds beside the store's own fields; called when the file is written. */
   describe(): Record<string, unknown>;
+  /** Events from this seq on stay in the journal whatever its size, such as those of an open turn. */
+  keepFromSeq?(): number;
   readonly acceptLoss: boolean;
   readonly clock: Clock;
   readonly log: Logger;

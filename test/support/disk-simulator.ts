@@ -3,7 +3,7 @@
 // Files are bytes plus the writes that no sync has made safe; names are a map plus the changes that no sync of their
 // directory has made safe. Not simulated: permissions, and links to anything but files.
 //
-// Invariant: after `killProcess` or `losePower` nothing that was started before ever settles, as in a process that died.
+// Invariant: after `killProcess` or `losePower` nothing that was started before ever settles, as in a dead process.
 
 import path from "node:path";
 
@@ -132,7 +132,8 @@ export class SimulatedDisk {
   }
 
   names(directory: string): string[] {
-    return [...this.#names.keys()].filter((name) => path.dirname(name) === directory).map((name) => path.basename(name));
+    const all = [...this.#names.keys()];
+    return all.filter((name) => path.dirname(name) === directory).map((name) => path.basename(name));
   }
 
   async #begin(epoch: number, operation: Operation, file: string): Promise<void> {

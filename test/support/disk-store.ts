@@ -1,4 +1,5 @@
 // A store on a disk for tests: two tables of small records, on a clock that the test moves.
+// Without the lock, which needs a real directory: the tests of the lock and of store.ts have their own.
 
 import path from "node:path";
 

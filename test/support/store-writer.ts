@@ -8,9 +8,8 @@ import { draft, storeOptions } from "./disk-store.ts";
 
 const { store } = await openStore(storeOptions({ stateDir: process.argv[2] ?? "", clock: systemClock }));
 for (;;) {
-  const commits = Array.from({ length: 20 }, () => {
-    return store.commit(draft("m", { text: "x".repeat(200) }), (seq) => ({ put: { run: { id: `r${seq % 50}`, n: seq } } }));
-  });
-  const seqs = await Promise.all(commits);
+  const commit = (): Promise<number> =>
+    store.commit(draft("m", { text: "x".repeat(200) }), (n) => ({ put: { run: { id: `r${n % 50}`, n } } }));
+  const seqs = await Promise.all(Array.from({ length: 20 }, commit));
   process.stdout.write(`${seqs.at(-1)}\n`);
 }

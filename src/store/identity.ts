@@ -1,0 +1,42 @@
+// identity.json: which daemon this is. Written once, at the first start, and only read afterwards.
+// A damaged one is never replaced by itself: that would make another daemon of this one in silence.
+
+import { isObject } from "../base/decode.ts";
+import { isoTime, type Clock } from "../base/clock.ts";
+import { EXIT, ExitError } from "../core/errors.ts";
+import type { Identity } from "../core/records.ts";
+import { parseObject } from "./daemon-state.ts";
+import { errorCode, type Disk } from "./disk.ts";
+import { createFile } from "./replace-file.ts";
+import type { StoreOptions } from "./types.ts";
+
+/** @throws {ExitError} `damagedState` when the file is there and does not hold an identity. */
+export async function loadOrCreateIdentity(
+  disk: Disk,
+  file: string,
+  source: StoreOptions<Record<string, object>>["identity"],
+  clock: Clock,
+): Promise<Identity> {
+  try {
+    return checked(file, (await disk.readFile(file)).toString("utf8"));
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+  const identity: Identity = {
+    daemonId: source.newDaemonId(),
+    nodeId: source.nodeId,
+    version: source.version,
+    createdAt: isoTime(clock.now()),
+  };
+  await createFile(disk, file, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
+  return identity;
+}
+
+function checked(file: string, text: string): Identity {
+  const document = parseObject(text);
+  const fields = ["daemonId", "nodeId", "version", "createdAt"] as const;
+  if (isObject(document) && fields.every((field) => typeof document[field] === "string" && document[field] !== "")) {
+    return document as unknown as Identity;
+  }
+  throw new ExitError(EXIT.damagedState, `${file} does not hold an identity; remove it to become a new daemon`);
+}

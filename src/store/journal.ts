@@ -1,0 +1,293 @@
+// The one queue of mutations: gives out seqs, writes what waits in batches, then publishes and acknowledges it.
+//
+// Knows nothing of tables but that a line may hold changes that can be undone; nothing of how segments are kept.
+//
+// Invariants: a line is published after its write has succeeded, in the order of seqs, without a gap; a write that
+// failed for want of room is held and tried again, any other failure ends the journal for good.
+
+import { assert } from "../base/assert.ts";
+import { isoTime, type Clock, type Timer } from "../base/clock.ts";
+import { createDeferred } from "../base/deferred.ts";
+import type { Logger } from "../base/log.ts";
+import type { Durability } from "../core/config.ts";
+import { errorMessage, EXIT, ExitError } from "../core/errors.ts";
+import type { EventBatch, EventDraft } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
+import { mayPass } from "./disk.ts";
+import { fullReason, recoveredDraft, refusedDraft, storageFull } from "./full-disk.ts";
+import { batchOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
+import type { SegmentWriter } from "./segment-writer.ts";
+import type { StoreHealth } from "./types.ts";
+
+export interface JournalOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly writer: SegmentWriter;
+  readonly durability: Durability;
+  /** The newest seq in the segments, 0 for none. */
+  readonly headSeq: number;
+  /** The newest seq that may ever have been given out. */
+  readonly lastSeq: number;
+  /** Makes sure that no seq above the durable ceiling is published; null when `seq` is below it. */
+  reserve(seq: number): Promise<void> | null;
+}
+
+/** Since when the disk is full, and what is held. */
+interface Degraded {
+  readonly since: string;
+  readonly reason: string;
+  readonly headSeq: number;
+  readonly refused: number;
+}
+
+interface Waiter {
+  readonly seq: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #pending: PendingLines;
+  readonly #listeners = new Set<(batch: EventBatch) => void>();
+  readonly #drainListeners = new Set<() => void>();
+  readonly #broken = createDeferred<Error>();
+  #waiters: Waiter[] = [];
+  #lastSeq: number;
+  #headSeq: number;
+  #syncedSeq = 0;
+  #flushing: Promise<void> | undefined;
+  #degraded: Degraded | undefined;
+  #failure: ExitError | undefined;
+  #closed = false;
+  #syncTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#pending = new PendingLines(options.clock);
+    this.#lastSeq = options.lastSeq;
+    this.#headSeq = options.headSeq;
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  get headSeq(): number {
+    return this.#headSeq;
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.byteCount;
+  }
+
+  /** Resolves with the reason when the journal has ended for good. */
+  get broken(): Promise<Error> {
+    return this.#broken.promise;
+  }
+
+  health(): StoreHealth {
+    const reason = this.#failure?.message ?? this.#degraded?.reason ?? null;
+    return { writable: reason === null, reason };
+  }
+
+  /** Why a request for a change is refused at once; null when it is not. */
+  refusal(): Error | null {
+    if (this.#failure !== undefined) return this.#failure;
+    return this.#degraded === undefined ? null : storageFull(this.#degraded.reason);
+  }
+
+  /** Gives the line's seq. @throws when the draft is not JSON, or after `close`; nothing has happened then. */
+  append(draft: EventDraft, tables: string, claim: Claim | null): number {
+    assert(!this.#closed, `nothing is appended after the journal is closed (${draft.type})`);
+    const seq = this.#lastSeq + 1;
+    if (this.#failure === undefined) this.#pending.append(seq, draft, tables, claim);
+    this.#lastSeq = seq;
+    if (this.#flushing === undefined && this.#degraded === undefined) this.#startFlush();
+    return seq;
+  }
+
+  /** Called with each batch right after its write. */
+  subscribe(listener: (batch: EventBatch) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onDrained(listener: () => void): () => void {
+    this.#drainListeners.add(listener);
+    return () => this.#drainListeners.delete(listener);
+  }
+
+  /** Resolves when all that was appended is published, or undone; at once while the disk is full. */
+  settled(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#degraded !== undefined || this.#headSeq >= this.#lastSeq || this.#pending.byteCount === 0) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => this.#waiters.push({ seq: this.#lastSeq, resolve, reject }));
+  }
+
+  /** All lines up to `seq` are on the medium when this resolves. @throws when they cannot be written now. */
+  async syncTo(seq: number): Promise<void> {
+    await this.settled();
+    if (this.#headSeq < seq && this.#pending.byteCount > 0) throw storageFull(this.#degraded?.reason ?? "it is behind");
+    if (this.#syncedSeq < seq) await this.#sync();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Writes and syncs what waits. @throws {ExitError} `diskFailed` when that cannot be done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#syncTimer?.cancel();
+    this.#retryTimer?.cancel();
+    await this.#flushing;
+    if (this.#degraded !== undefined) await this.#flush();
+    this.#retryTimer?.cancel();
+    this.#syncTimer?.cancel();
+    try {
+      await this.#options.writer.close();
+    } catch (error) {
+      this.fail(error);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#degraded !== undefined) {
+      const held = this.#lastSeq - this.#headSeq;
+      throw new ExitError(EXIT.diskFailed, `${held} events could not be written: ${this.#degraded.reason}`);
+    }
+  }
+
+  #startFlush(): void {
+    // In a microtask, so that all that one tick appends shares a write.
+    this.#flushing = Promise.resolve().then(() => this.#flush());
+  }
+
+  /** Never rejects. */
+  async #flush(): Promise<void> {
+    while (!this.#pending.isEmpty && this.#failure === undefined) {
+      const chunks = this.#pending.take(LIMITS.journalBatchBytesMax);
+      try {
+        await this.#write(chunks);
+      } catch (error) {
+        this.#pending.giveBack(chunks);
+        if (mayPass(error)) await this.#hold(error);
+        else this.fail(error);
+        break;
+      }
+      if (this.#failure !== undefined) {
+        // A sync failed meanwhile: what was written after it is not acknowledged either.
+        this.#pending.giveBack(chunks);
+        this.#rejectAll(this.#failure);
+        break;
+      }
+      this.#publish(chunks);
+      if (this.#degraded !== undefined && this.#pending.isEmpty) this.#recovered(this.#degraded);
+    }
+    this.#flushing = undefined;
+  }
+
+  async #write(chunks: readonly Chunk[]): Promise<void> {
+    const { durability, reserve, writer } = this.#options;
+    const reserved = reserve(lastSeqOf(chunks));
+    if (reserved !== null) await reserved;
+    await writer.write(chunks);
+    if (durability === "power") await writer.sync();
+  }
+
+  #publish(chunks: readonly Chunk[]): void {
+    this.#options.writer.publish();
+    this.#pending.release(chunks);
+    this.#headSeq = lastSeqOf(chunks);
+    if (this.#options.durability === "power") this.#syncedSeq = this.#headSeq;
+    for (const chunk of chunks) {
+      const batch = batchOf(chunk);
+      for (const listener of this.#listeners) this.#call(() => listener(batch));
+    }
+    for (const chunk of chunks) for (const { seq, claim } of chunk.claims) claim.request?.resolve(seq);
+    const waiting = this.#waiters.findIndex((waiter) => waiter.seq > this.#headSeq);
+    for (const waiter of this.#waiters.splice(0, waiting < 0 ? this.#waiters.length : waiting)) waiter.resolve();
+    for (const listener of this.#drainListeners) this.#call(listener);
+    if (this.#options.durability === "interval") this.#syncSoon();
+  }
+
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#options.log.error("a subscriber of the journal threw", { error: errorMessage(error) });
+    }
+  }
+
+  #syncSoon(): void {
+    // Half of what is promised: the sync itself takes a while too.
+    this.#syncTimer ??= this.#options.clock.after(LIMITS.journalSyncMs / 2, () => {
+      this.#syncTimer = undefined;
+      void this.#sync();
+    });
+  }
+
+  /** Never rejects: a failed sync ends the journal. */
+  async #sync(): Promise<void> {
+    const seq = this.#headSeq;
+    try {
+      await this.#options.writer.sync();
+      this.#syncedSeq = Math.max(this.#syncedSeq, seq);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The disk is full: refuses what can be refused, keeps the rest, and tries again after a while. */
+  async #hold(error: unknown): Promise<void> {
+    const { clock, log, writer } = this.#options;
+    if (this.#degraded === undefined) {
+      const reason = fullReason(error);
+      const headSeq = this.#headSeq;
+      const claims = this.#pending.refuse((entry) => refusedDraft(entry, reason));
+      this.#degraded = { since: isoTime(clock.now()), reason, headSeq, refused: claims.length };
+      log.error("events are held until there is room again", { reason });
+      for (const claim of claims) claim.request?.reject(storageFull(reason));
+      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    }
+    try {
+      await writer.rollBack();
+    } catch (rollBackError) {
+      if (!mayPass(rollBackError)) return this.fail(rollBackError);
+      log.warn("the last write could not be taken back yet", { error: errorMessage(rollBackError) });
+    }
+    if (this.#closed) return;
+    this.#retryTimer = clock.after(LIMITS.storageRetryMs, () => {
+      if (this.#flushing === undefined) this.#startFlush();
+    });
+  }
+
+  #recovered({ since, headSeq, refused }: Degraded): void {
+    this.#degraded = undefined;
+    this.#options.log.info("there is room again: what was held is written");
+    if (this.#closed) return;
+    const heldEvents = this.#headSeq - headSeq - refused;
+    this.append(recoveredDraft({ since, heldEvents, refused }), "", null);
+  }
+
+  /** Final: nothing more is written or acknowledged. */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = new ExitError(EXIT.diskFailed, `the disk failed: ${errorMessage(error)}`, { cause: error });
+    this.#options.log.error("the journal ends here", { reason: this.#failure.message });
+    this.#rejectAll(this.#failure);
+    this.#broken.resolve(this.#failure);
+  }
+
+  #rejectAll(failure: Error): void {
+    const lost = this.#pending.take(Number.POSITIVE_INFINITY);
+    this.#pending.release(lost);
+    for (const chunk of lost) for (const { claim } of chunk.claims) claim.request?.reject(failure);
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(failure);
+  }
+}
+
+function lastSeqOf(chunks: readonly Chunk[]): number {
+  const seq = chunks.at(-1)?.entries.at(-1)?.seq;
+  assert(seq !== undefined, "a batch holds a line at least");
+  return seq;
+}

@@ -1,0 +1,89 @@
+// The tables as their checkpoints have them, ready for the journal to bring them up to date.
+//
+// What to do about a damaged checkpoint is decided later, when it is known whether the journal can rebuild it.
+//
+// Invariant: a line changes a table only when it is newer than the table's checkpoint.
+
+import path from "node:path";
+
+import type { Logger } from "../base/log.ts";
+import { EXIT, ExitError } from "../core/errors.ts";
+import type { EventDraft } from "../core/event.ts";
+import { loadCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
+import type { CheckpointTarget } from "./checkpoints.ts";
+import type { Disk } from "./disk.ts";
+import type { LineChanges } from "./line.ts";
+import { setAside } from "./replace-file.ts";
+import { Table } from "./table.ts";
+import type { TableSpec } from "./types.ts";
+
+export interface LoadedTable extends CheckpointTarget {
+  readonly kind: string;
+  readonly outcome: LoadedCheckpoint["outcome"];
+}
+
+/** @throws {ExitError} `damagedState` when a newer codexd has written one of them. */
+export async function loadTables(
+  disk: Disk,
+  specs: Readonly<Record<string, TableSpec<object>>>,
+): Promise<LoadedTable[]> {
+  const tables: LoadedTable[] = [];
+  for (const [kind, spec] of Object.entries(specs)) {
+    const hasId = (record: object): boolean => isId(spec.idOf(record));
+    const { outcome, seq, records } = await loadCheckpoint(disk, spec.path, spec.field, hasId);
+    const table = new Table<object>((record) => spec.idOf(record));
+    for (const { record, json } of records) table.load(record, json);
+    const { path: file, field } = spec;
+    tables.push({ kind, outcome, file, field, table, seq, revision: table.revision, dirtySince: undefined });
+  }
+  return tables;
+}
+
+/** Applies what the line with `seq` changes to the tables whose checkpoints do not have it yet. */
+export function applyLine(tables: readonly LoadedTable[], seq: number, { put, del }: LineChanges, log: Logger): void {
+  for (const kind of new Set([...Object.keys(put), ...Object.keys(del)])) {
+    const target = tables.find((table) => table.kind === kind);
+    if (target === undefined) {
+      log.warn("the journal changes a table that this codexd does not have", { kind, seq });
+      continue;
+    }
+    if (seq <= target.seq) continue;
+    const record = put[kind];
+    if (record !== undefined) target.table.load(record, JSON.stringify(record));
+    for (const id of del[kind] ?? []) target.table.prepareDelete(id).apply();
+  }
+}
+
+/** @throws {ExitError} `damagedState` when there is a damaged checkpoint and the journal begins too late for it. */
+export function refuseUnrebuildable(tables: readonly LoadedTable[], journalStart: number | undefined): void {
+  const lost = tables.find(({ outcome }) => outcome === "damaged");
+  if (lost === undefined || journalStart === 1) return;
+  throw new ExitError(
+    EXIT.damagedState,
+    `${lost.file} is damaged, and the journal does not reach back far enough to rebuild it: restore the file, or ` +
+      "`codexd start --accept-loss` to go on with the records that the journal still has",
+  );
+}
+
+/** Sets damaged checkpoints aside, now that their tables are rebuilt; gives an event for each. */
+export async function setDamagedAside(disk: Disk, tables: readonly LoadedTable[]): Promise<EventDraft[]> {
+  const notices: EventDraft[] = [];
+  for (const { file, outcome } of tables) {
+    if (outcome === "damaged") notices.push(setAsideNotice(file, await setAside(disk, file)));
+  }
+  return notices;
+}
+
+export function setAsideNotice(file: string, aside: string): EventDraft {
+  const name = path.basename(file);
+  return {
+    level: "warn",
+    type: "storage.recovered",
+    message: `${name} could not be read; it is kept aside, and rebuilt from the journal`,
+    detail: { file: name, setAside: [path.basename(aside)] },
+  };
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}

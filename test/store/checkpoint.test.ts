@@ -1,0 +1,83 @@
+// A table as a file: the bytes, and what is read back from good, edited and bad ones.
+// Writing is pure here; reading goes through the simulated disk. When they are written: checkpoints.test.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LIMITS } from "../../src/core/limits.ts";
+import { encodeCheckpoint, loadCheckpoint, type LoadedCheckpoint } from "../../src/store/checkpoint.ts";
+import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
+
+const HEAD = { seq: 7, updatedAt: "2026-01-01T00:00:00.000Z", field: "runs" };
+
+function encode(texts: readonly string[]): Buffer {
+  return Buffer.concat([...encodeCheckpoint(HEAD, texts)]);
+}
+
+function load(content: string | Buffer): Promise<LoadedCheckpoint> {
+  const disk = new SimulatedDisk();
+  disk.poke("/f", Buffer.from(content));
+  return loadCheckpoint(disk.mount(), "/f", "runs", (record) => "id" in record);
+}
+
+test("one record a line, and JSON as a whole", async () => {
+  const texts = ['{"id":"é"}', '{"id":"b"}'];
+  const bytes = encode(texts);
+  assert.equal(
+    bytes.toString(),
+    `{"version":1,"seq":7,"updatedAt":"2026-01-01T00:00:00.000Z","runs":[\n{"id":"é"},\n{"id":"b"}\n]}\n`,
+  );
+  assert.deepEqual((JSON.parse(bytes.toString()) as { runs: unknown }).runs, [{ id: "é" }, { id: "b" }]);
+  const loaded = await load(bytes);
+  assert.deepEqual([loaded.outcome, loaded.seq, loaded.records.map(({ json }) => json)], ["loaded", 7, texts]);
+});
+
+test("an empty table is an empty array", async () => {
+  const bytes = encode([]);
+  assert.deepEqual((JSON.parse(bytes.toString()) as { runs: unknown }).runs, []);
+  assert.deepEqual(await load(bytes), { outcome: "loaded", seq: 7, records: [] });
+});
+
+test("a large one comes in slices, each not much above the limit", () => {
+  const text = JSON.stringify({ id: "x".repeat(1000) });
+  const slices = [...encodeCheckpoint(HEAD, Array.from({ length: 1000 }, () => text))];
+  assert.ok(slices.length >= 4);
+  for (const slice of slices) assert.ok(slice.length <= LIMITS.checkpointSliceBytes + text.length + 2);
+});
+
+test("a file that was laid out anew is read as well", async () => {
+  const pretty = JSON.stringify(JSON.parse(encode(['{"id":"a"}', '{"id":"b"}']).toString()), null, 2);
+  for (const text of [pretty, JSON.stringify(JSON.parse(pretty)), pretty.replaceAll("\n", "")]) {
+    const { outcome, records } = await load(text);
+    assert.deepEqual([outcome, records.map(({ json }) => json)], ["loaded", ['{"id":"a"}', '{"id":"b"}']]);
+  }
+});
+
+test("one that is cut anywhere is damaged", async () => {
+  const bytes = encode(['{"id":"a"}', '{"id":"b"}']);
+  // Without the last newline it is still whole JSON.
+  for (let end = 0; end < bytes.length - 1; end++) {
+    assert.equal((await load(bytes.subarray(0, end))).outcome, "damaged", `cut at ${end}`);
+  }
+  assert.equal((await load(Buffer.concat([bytes, Buffer.from("more")]))).outcome, "damaged");
+});
+
+test("what is JSON and no checkpoint is damaged", async () => {
+  for (const text of [
+    "[]", "7", "{}", `{"version":1,"seq":1}`, `{"version":1,"seq":-1,"runs":[]}`, `{"version":1,"seq":1.5,"runs":[]}`,
+    `{"version":0,"seq":1,"runs":[]}`, `{"seq":1,"runs":[]}`, `{"version":1,"seq":1,"runs":[1]}`,
+    `{"version":1,"seq":1,"runs":[{"no":"id"}]}`, `{"version":1,"seq":1,"runs":{}}`,
+  ]) {
+    assert.equal((await load(text)).outcome, "damaged", text);
+  }
+});
+
+test("none is missing; a newer one and a failing disk are errors", async () => {
+  const disk = new SimulatedDisk();
+  const load2 = (): Promise<LoadedCheckpoint> => loadCheckpoint(disk.mount(), "/f", "runs", () => true);
+  assert.equal((await load2()).outcome, "missing");
+  disk.poke("/f", Buffer.from(`{"version":2,"seq":1,"runs":[]}`));
+  await assert.rejects(load2(), /newer codexd \(version 2; this one reads 1\)/);
+  disk.fault = () => ({ error: errnoError("EIO") });
+  await assert.rejects(load2(), { code: "EIO" });
+});

@@ -1,0 +1,59 @@
+// Which directories are taken, closed, or refused.
+// On the real disk as far as root can be refused there; the rest is refused by a disk that says so.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+
+import { EXIT, ExitError } from "../../src/core/errors.ts";
+import { nodeDisk, type Disk } from "../../src/store/disk.ts";
+import { openPrivateDirectory } from "../../src/store/private-directory.ts";
+import { errnoError } from "../support/disk-simulator.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
+
+function refuses(work: Promise<void>, message: RegExp): Promise<void> {
+  return assert.rejects(work, (error) => {
+    assert.ok(error instanceof ExitError && error.exitCode === EXIT.config);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+test("a missing one is made, an open one closed, a closed one left", async (t) => {
+  const directory = path.join(makeTempDir(t), "a", "state");
+  await openPrivateDirectory(nodeDisk, directory);
+  assert.equal(fs.statSync(directory).mode & 0o777, 0o700);
+  fs.chmodSync(directory, 0o755);
+  await openPrivateDirectory(nodeDisk, directory);
+  assert.equal(fs.statSync(directory).mode & 0o777, 0o700);
+  await openPrivateDirectory(nodeDisk, directory);
+});
+
+test("a link, a file, a foreign and a shared one are refused", async (t) => {
+  const root = makeTempDir(t);
+  const directory = path.join(root, "state");
+  fs.mkdirSync(directory, { mode: 0o700 });
+  const link = path.join(root, "link");
+  fs.symlinkSync(directory, link);
+  const file = path.join(root, "file");
+  fs.writeFileSync(file, "");
+  await refuses(openPrivateDirectory(nodeDisk, link), /symbolic link/);
+  await refuses(openPrivateDirectory(nodeDisk, file), /not a directory/);
+  await refuses(openPrivateDirectory(nodeDisk, path.join(file, "below")), /cannot be made \(ENOTDIR/);
+  await refuses(openPrivateDirectory(nodeDisk, directory, (process.getuid?.() ?? 0) + 1), /belongs to the user/);
+  await openPrivateDirectory(nodeDisk, directory, undefined);
+  fs.chmodSync(directory, 0o1777);
+  await refuses(openPrivateDirectory(nodeDisk, directory), /shared directory/);
+  assert.equal(fs.statSync(directory).mode & 0o7777, 0o1777, "it is as it was");
+});
+
+test("one that cannot be made or closed is refused", async () => {
+  const uid = process.getuid?.() ?? 0;
+  const base = { ...nodeDisk, stat: async () => ({ kind: "directory", bytes: 0, mode: 0o755, uid }) as const };
+  const denied = async (): Promise<never> => Promise.reject(errnoError("EPERM"));
+  await refuses(openPrivateDirectory({ ...base, chmod: denied }, "/x"), /cannot be closed \(EPERM/);
+  await refuses(openPrivateDirectory({ ...base, chmod: async () => {} }, "/x"), /mode does not change/);
+  const none: Disk = { ...nodeDisk, stat: async () => undefined, makeDirectory: denied };
+  await refuses(openPrivateDirectory(none, "/x"), /cannot be made \(EPERM/);
+});

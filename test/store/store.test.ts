@@ -1,0 +1,104 @@
+// The whole store on the real disk: modes, files, the lock, identity, kill -9, and what it refuses to open.
+// What needs no real disk is tried on the simulated one, in the other files of this directory.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { systemClock } from "../../src/base/clock.ts";
+import { EXIT, ExitError } from "../../src/core/errors.ts";
+import { nodeDisk } from "../../src/store/disk.ts";
+import { openStore } from "../../src/store/store.ts";
+import { errnoError } from "../support/disk-simulator.ts";
+import { draft, recordsOf, replayed, storeOptions } from "../support/disk-store.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
+
+const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));
+const KILLS = 3;
+
+function isExit(exitCode: number, message: RegExp) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof ExitError && error.exitCode === exitCode, String(error));
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+test("files are 0600 and directories 0700, with what SPEC says in them", async (t) => {
+  const stateDir = path.join(makeTempDir(t), "state");
+  const options = storeOptions({ stateDir, clock: systemClock });
+  const { store, identity } = await openStore(options);
+  await store.commit(draft(), { put: { run: { id: "a", n: 1 } } });
+  store.touchDaemonState();
+  await store.close();
+  const names = fs.readdirSync(stateDir, { recursive: true, encoding: "utf8" }).sort();
+  assert.deepEqual(names, [
+    "daemon-state.json", "identity.json", "lock-1.sock", "logs", "logs/events.jsonl", "recent-events.json",
+    "run-registry.json", "turn-registry.json",
+  ]);
+  for (const name of names) {
+    const stat = fs.statSync(path.join(stateDir, name));
+    assert.equal(stat.mode & 0o777, stat.isDirectory() ? 0o700 : 0o600, name);
+  }
+  assert.deepEqual(JSON.parse(fs.readFileSync(path.join(stateDir, "identity.json"), "utf8")), identity);
+  assert.deepEqual([identity.daemonId, identity.nodeId, identity.version], ["dmn_1", "node", "1.0.0"]);
+  const other = { nodeId: "other", version: "2.0.0", newDaemonId: () => "dmn_2" };
+  const again = await openStore({ ...options, identity: other });
+  assert.deepEqual(again.identity, identity, "written once");
+  await again.store.close();
+});
+
+test("a second one on the same directory is refused, and the first goes on", async (t) => {
+  const options = storeOptions({ stateDir: makeTempDir(t), clock: systemClock });
+  const { store } = await openStore(options);
+  await assert.rejects(openStore(options), isExit(EXIT.held, new RegExp(`process ${process.pid}\\b`)));
+  await store.commit(draft());
+  await store.close();
+  await (await openStore(options)).store.close();
+});
+
+test("SIGKILL in mid-commit loses nothing that was acknowledged", async (t) => {
+  const stateDir = makeTempDir(t);
+  const options = storeOptions({ stateDir, clock: systemClock });
+  for (let kill = 1; kill <= KILLS; kill++) {
+    const args = ["--import", "tsx", WRITER, stateDir];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    let acknowledged = 0;
+    let lines = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged = Number(line);
+      if (++lines === 40 * kill) child.kill("SIGKILL");
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    const { store, recovery } = await openStore(options);
+    assert.equal(recovery.clean, false);
+    assert.ok(store.headSeq >= acknowledged, `${store.headSeq} of ${acknowledged}`);
+    const events = await replayed(store);
+    assert.deepEqual(events.map(({ seq }) => seq), Array.from({ length: store.headSeq }, (_, i) => i + 1));
+    const newest = events.filter(({ message }) => message === "m").at(-1)?.seq;
+    assert.equal(Math.max(...recordsOf(store).map(({ n }) => n)), newest);
+    assert.equal(recordsOf(store).length, 50);
+    await store.close();
+  }
+});
+
+test("what cannot be opened is told with an exit code, and the lock is let go", async (t) => {
+  const stateDir = makeTempDir(t);
+  const options = storeOptions({ stateDir, clock: systemClock });
+  const failing = { ...nodeDisk, readFile: async () => Promise.reject(errnoError("EIO")) };
+  await assert.rejects(openStore(options, failing), isExit(EXIT.diskFailed, /EIO/));
+  fs.symlinkSync("/dev/null", path.join(stateDir, "daemon-state.json"));
+  await assert.rejects(openStore(options), isExit(EXIT.config, /symbolic link/));
+  fs.rmSync(path.join(stateDir, "daemon-state.json"));
+  fs.writeFileSync(path.join(stateDir, "identity.json"), "{}");
+  await assert.rejects(openStore(options), isExit(EXIT.damagedState, /does not hold an identity/));
+  fs.rmSync(path.join(stateDir, "identity.json"));
+  const bug = { ...nodeDisk, list: async () => Promise.reject(new TypeError("a bug")) };
+  await assert.rejects(openStore(options, bug), TypeError);
+  await (await openStore(options)).store.close();
+});

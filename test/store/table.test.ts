@@ -1,0 +1,96 @@
+// Records by id: order, texts made once, changes that can be undone.
+// Pure: no disk, no journal.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Table, type TableChange } from "../../src/store/table.ts";
+
+interface Row {
+  readonly id: string;
+  readonly n: number;
+}
+
+function createTable(): Table<Row> {
+  return new Table<Row>(({ id }) => id);
+}
+
+function put(table: Table<Row>, id: string, n = 0): TableChange {
+  const change = table.preparePut({ id, n });
+  change.apply();
+  return change;
+}
+
+function remove(table: Table<Row>, id: string): TableChange {
+  const change = table.prepareDelete(id);
+  change.apply();
+  return change;
+}
+
+const ids = (table: Table<Row>): string[] => [...table.newestFirst()].map(({ id }) => id);
+
+test("keeps the order of first insertion", () => {
+  const table = createTable();
+  for (const id of ["a", "b", "c"]) put(table, id);
+  put(table, "a", 7);
+  assert.deepEqual(ids(table), ["c", "b", "a"]);
+  assert.deepEqual(table.get("a"), { id: "a", n: 7 });
+  assert.deepEqual(table.texts(), ['{"id":"a","n":7}', '{"id":"b","n":0}', '{"id":"c","n":0}']);
+  assert.equal(table.size, 3);
+  assert.equal(table.jsonChars, table.texts().join("").length);
+});
+
+test("preparing changes nothing, and what is no record is refused", () => {
+  const table = createTable();
+  const { json } = table.preparePut({ id: "a", n: 1 });
+  assert.equal(json, '{"id":"a","n":1}');
+  assert.equal(table.size, 0);
+  assert.throws(() => table.preparePut({ id: "", n: 1 }), /id/);
+  assert.throws(() => table.preparePut({ id: 5 as unknown as string, n: 1 }), /id/);
+  assert.throws(() => table.preparePut({ id: "a", n: 1n as unknown as number }), TypeError);
+});
+
+test("each change is undone to what was there before", () => {
+  const table = createTable();
+  put(table, "a", 1);
+  put(table, "b", 1);
+  const before = table.texts();
+  const changes = [put(table, "a", 2), put(table, "c", 1), remove(table, "b"), remove(table, "no"), put(table, "b", 9)];
+  const revision = table.revision;
+  for (const change of changes.toReversed()) change.undo();
+  assert.deepEqual(table.texts(), before);
+  assert.deepEqual(ids(table), ["b", "a"]);
+  assert.equal(table.jsonChars, before.join("").length);
+  assert.ok(table.revision > revision);
+  assert.equal(table.undone, changes.length);
+});
+
+test("many deletions are compacted away, and a record comes back to its old place after that", () => {
+  const table = createTable();
+  for (let n = 0; n < 300; n++) put(table, `r${n}`, n);
+  const one = remove(table, "r150");
+  for (let n = 0; n < 300; n++) if (n % 3 !== 0 && n !== 150) remove(table, `r${n}`);
+  assert.equal(table.size, 99);
+  one.undo();
+  const expected = Array.from({ length: 100 }, (_, i) => `r${297 - 3 * i}`);
+  assert.deepEqual(ids(table), expected);
+  assert.equal(table.texts().length, 100);
+});
+
+test("an iteration is not disturbed by what happens meanwhile", () => {
+  const table = createTable();
+  for (let n = 0; n < 200; n++) put(table, `r${n}`, n);
+  const seen: string[] = [];
+  for (const { id, n } of table.newestFirst()) {
+    seen.push(id);
+    put(table, `new${n}`, n);
+    if (n % 2 === 1) remove(table, `r${n - 1}`);
+  }
+  assert.deepEqual(seen, Array.from({ length: 100 }, (_, i) => `r${199 - 2 * i}`));
+});
+
+test("loads what a file holds, with the text that it has", () => {
+  const table = createTable();
+  table.load({ id: "a", n: 1 }, '{ "id":"a","n":1 }');
+  assert.deepEqual(table.texts(), ['{ "id":"a","n":1 }']);
+});

@@ -1,0 +1,75 @@
+// The token: made once, private, rotated as a whole, and never replaced because it is damaged.
+// On the real disk, in a directory of the test's own.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+
+import { EXIT, ExitError } from "../../src/core/errors.ts";
+import { nodeDisk } from "../../src/store/disk.ts";
+import { headerPath, loadOrCreateToken, readToken, rotateToken, tokenPath } from "../../src/store/token.ts";
+import { errnoError } from "../support/disk-simulator.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
+
+test("is made at the first call and kept, with its header file", async (t) => {
+  const directory = makeTempDir(t);
+  const token = await loadOrCreateToken(nodeDisk, directory);
+  assert.match(token, /^[A-Za-z0-9_-]{43}$/);
+  assert.equal(await loadOrCreateToken(nodeDisk, directory), token);
+  assert.equal(await readToken(nodeDisk, directory), token);
+  assert.equal(fs.readFileSync(headerPath(directory), "utf8"), `Authorization: Bearer ${token}\n`);
+  for (const file of [tokenPath(directory), headerPath(directory)]) {
+    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  }
+  assert.deepEqual(fs.readdirSync(directory).sort(), ["curl-header", "token"]);
+});
+
+test("ten at the same moment get the same token", async (t) => {
+  const directory = makeTempDir(t);
+  const tokens = await Promise.all(Array.from({ length: 10 }, () => loadOrCreateToken(nodeDisk, directory)));
+  assert.equal(new Set(tokens).size, 1);
+});
+
+test("rotation changes both files; a stale header file is put right", async (t) => {
+  const directory = makeTempDir(t);
+  const old = await loadOrCreateToken(nodeDisk, directory);
+  const token = await rotateToken(nodeDisk, directory);
+  assert.notEqual(token, old);
+  assert.equal(await readToken(nodeDisk, directory), token);
+  assert.equal(fs.readFileSync(headerPath(directory), "utf8"), `Authorization: Bearer ${token}\n`);
+  fs.writeFileSync(headerPath(directory), "stale");
+  await loadOrCreateToken(nodeDisk, directory);
+  assert.equal(fs.readFileSync(headerPath(directory), "utf8"), `Authorization: Bearer ${token}\n`);
+});
+
+test("a missing, empty, malformed or linked file is named", async (t) => {
+  const directory = makeTempDir(t);
+  const file = tokenPath(directory);
+  const refused = (message: RegExp): Promise<void> =>
+    assert.rejects(readToken(nodeDisk, directory), (error) => {
+      assert.ok(error instanceof ExitError && error.exitCode === EXIT.config && error.message.includes(file));
+      assert.match(error.message, message);
+      return true;
+    });
+  await refused(/no token/);
+  for (const [text, message] of [["", /is empty/], [" \n", /is empty/], ["short", /does not hold/]] as const) {
+    fs.writeFileSync(file, text);
+    await refused(message);
+    await assert.rejects(loadOrCreateToken(nodeDisk, directory), message);
+    assert.equal(fs.readFileSync(file, "utf8"), text);
+  }
+  fs.rmSync(file);
+  fs.symlinkSync(path.join(directory, "elsewhere"), file);
+  await refused(/symbolic link/);
+});
+
+test("what the disk refuses is passed on", async (t) => {
+  const directory = makeTempDir(t);
+  const fails = async (): Promise<never> => Promise.reject(errnoError("EIO"));
+  await assert.rejects(readToken({ ...nodeDisk, readFile: fails }, directory), { code: "EIO" });
+  await assert.rejects(loadOrCreateToken({ ...nodeDisk, link: fails }, directory), { code: "EIO" });
+  await loadOrCreateToken(nodeDisk, directory);
+  const headerFails = (file: string): Promise<Buffer> => (file.endsWith("token") ? nodeDisk.readFile(file) : fails());
+  await assert.rejects(loadOrCreateToken({ ...nodeDisk, readFile: headerFails }, directory), { code: "EIO" });
+});
