@@ -5,7 +5,8 @@
 
 import { stat } from "node:fs/promises";
 
-import { isoTime, systemClock, type Clock } from "./base/clock.ts";
+import { isoTime, sleep, systemClock, type Clock } from "./base/clock.ts";
+import { createDisposer } from "./base/disposer.ts";
 import { silentLogger, type Logger } from "./base/log.ts";
 import type { Spawner } from "./child/spawner.ts";
 import type { CodexdConfig } from "./core/config.ts";
@@ -13,16 +14,15 @@ import { CodexdError, EXIT, ExitError } from "./core/errors.ts";
 import { decodeEntry, type CodexdEvent } from "./core/event.ts";
 import { createId, systemUuid, type UuidSource } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
-import type { DaemonState, Page, SessionRecord, TurnRecord } from "./core/records.ts";
+import type { DaemonState, Identity, Page, SessionRecord, TurnRecord } from "./core/records.ts";
 import { buildParts, idleChild, type Parts } from "./parts.ts";
 import type { CreateSessionInput, StartTurnInput } from "./service/inputs.ts";
-import { interruptTurn } from "./service/interrupts.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
 import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
-import { tableSpecs } from "./service/tables.ts";
-import { within } from "./service/wait.ts";
+import { tableSpecs, type CodexdStore } from "./service/tables.ts";
 import { openStore } from "./store/store.ts";
+import type { Recovery } from "./store/types.ts";
 
 export interface CodexdDaemonOptions {
   readonly spawner?: Spawner;
@@ -50,6 +50,7 @@ export class CodexdDaemon {
   readonly #log: Logger;
   #parts: Parts | undefined;
   #started = false;
+  #stopping: Promise<StatusSnapshot> | undefined;
   #startedAt: string | null = null;
   #stoppedAt: string | null = null;
   #edge: (() => ServiceStatus) | undefined;
@@ -82,18 +83,30 @@ export class CodexdDaemon {
       journalMaxBytes: this.#config.store.journalMaxBytes,
       recentEventsMax: this.#config.eventCacheSize,
       describe: () => this.#describe(),
+      keepFromSeq: () => this.#oldestOpenSeq(),
       acceptLoss: this.#options.acceptLoss ?? false,
       clock: this.#clock,
       log: this.#log,
     });
+    try {
+      await this.#begin(store, identity, recovery);
+    } catch (error) {
+      // Nobody else knows of the open store yet, and its lock must not outlive this start.
+      await store.close();
+      throw error;
+    }
+  }
+
+  async #begin(store: CodexdStore, identity: Identity, recovery: Recovery): Promise<void> {
     this.#started = true;
+    this.#stopping = undefined;
     this.#startedAt = isoTime(this.#clock.now());
     this.#stoppedAt = null;
     this.#parts = await buildParts({
       config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options,
       daemonState: () => this.#daemonState(),
       edge: () => this.#edgeStatus(),
-      isStopping: () => !this.#started,
+      isStopping: () => this.#stopping !== undefined,
     });
     const { onEvent } = this.#options;
     if (onEvent !== undefined) this.subscribe(onEvent);
@@ -120,25 +133,37 @@ export class CodexdDaemon {
     return this.getStatusSnapshot();
   }
 
-  /** Ends all work in order. `beforeClose` runs when the last event is in the journal. */
-  async stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
-    const { store, gate, open, appServer, supervisor, disposeEvents } = this.#require();
-    gate.drain();
-    const interrupts = open.all().map((turn) => interruptTurn(appServer, this.#clock, turn));
-    await within(this.#clock, Promise.allSettled(interrupts), LIMITS.childStopGraceMs);
-    await supervisor?.stop();
-    this.#started = false;
-    this.#stoppedAt = isoTime(this.#clock.now());
-    store.append({
-      level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid() },
+  /** Ends all work in order. `beforeClose` runs when the last event is in the journal. A second call joins the first. */
+  stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
+    this.#stopping ??= this.#stop(this.#require(), beforeClose);
+    return this.#stopping;
+  }
+
+  async #stop(parts: Parts, beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
+    const { store, gate, open, interrupts, supervisor, disposeEvents } = parts;
+    const rest = createDisposer();
+    rest.add(() => {
+      this.#parts = undefined;
     });
-    await store.settled();
-    const snapshot = this.getStatusSnapshot();
-    await beforeClose?.();
-    disposeEvents();
-    await store.close();
-    this.#parts = undefined;
-    return snapshot;
+    rest.add(() => store.close());
+    rest.add(disposeEvents);
+    rest.add(async () => beforeClose?.());
+    try {
+      gate.drain();
+      const ending = Promise.allSettled(open.all().map((turn) => interrupts.interrupt(turn)));
+      await Promise.race([ending, sleep(this.#clock, LIMITS.childStopGraceMs)]);
+      await supervisor?.stop();
+      this.#started = false;
+      this.#stoppedAt = isoTime(this.#clock.now());
+      store.append({
+        level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid() },
+      });
+      await store.settled();
+      return this.getStatusSnapshot();
+    } finally {
+      // Also when the disk has failed: clients are told, sockets and the lock are given up.
+      await rest.dispose();
+    }
   }
 
   /** Resolves with the reason when the disk has failed for good: the process must end. */
@@ -218,6 +243,12 @@ export class CodexdDaemon {
       pid: this.#started ? this.#pid() : null,
       child: this.#parts?.appServer.state ?? idleChild(this.#config),
     };
+  }
+
+  /** The journal keeps what the receipts of open turns are rebuilt from. */
+  #oldestOpenSeq(): number {
+    const open = this.#parts?.open.all() ?? [];
+    return Math.min(...open.map(({ record }) => record.firstSeq).filter((seq) => seq > 0));
   }
 
   #describe(): Record<string, unknown> {

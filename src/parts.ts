@@ -3,7 +3,7 @@
 // Deliberately nothing is started here. The one circle (what the child says changes what is asked of it) is closed
 // by a function that is first called when all parts exist.
 
-import { homedir, userInfo } from "node:os";
+import { userInfo } from "node:os";
 import path from "node:path";
 
 import type { Clock } from "./base/clock.ts";
@@ -18,8 +18,9 @@ import type { ChildState, DaemonState, Identity } from "./core/records.ts";
 import type { CodexdDaemonOptions } from "./daemon.ts";
 import type { AppServerGate } from "./service/app-server.ts";
 import { createEvents } from "./service/events.ts";
-import { explainOutcome } from "./service/explain.ts";
+import { explainOutcome, type LoginPlace } from "./service/explain.ts";
 import { createIngest } from "./service/ingest.ts";
+import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
 import { createOpenTurns, type OpenTurns } from "./service/open-turns.ts";
 import type { Services } from "./service/services.ts";
 import { createSessionIndex } from "./service/session-index.ts";
@@ -35,6 +36,7 @@ export interface Parts {
   readonly store: CodexdStore;
   readonly services: Services & { readonly sessions: Sessions };
   readonly open: OpenTurns;
+  readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly appServer: AppServerGate;
   /** Undefined in `exec` mode, which has no child of its own. */
@@ -61,11 +63,10 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const gate = createWorkGate(config.server.mode);
   const index = createSessionIndex(store);
   const open = createOpenTurns(store, clock, uuid);
-  const place = { user: userInfo().username, codexHome: env["CODEX_HOME"] ?? path.join(homedir(), ".codex") };
   const ingest = createIngest({
     store, turns: open, index, clock,
     appServer: () => appServer,
-    explain: (outcome, turn) => explainOutcome(outcome, turn, place),
+    explain: (outcome, turn) => explainOutcome(outcome, turn, loginPlace(env)),
   });
   const supervisor = config.server.mode === "exec" ? undefined : await buildChild({
     config, identity, store, ingest, clock, env, log: parts.log,
@@ -75,17 +76,29 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
     isStopping: parts.isStopping,
   });
   const appServer: AppServerGate = supervisor ?? noAppServer(idleChild(config));
+  const interrupts = createInterrupts(appServer, clock, open);
   const threads = createThreads({ store, index, appServer, clock, defaultCwd: config.repoRoot });
   const events = createEvents(store, clock);
   const services = {
-    sessions: createSessions({ store, open, threads, index, appServer, gate, clock, uuid }),
-    turns: createTurns({ store, open, threads, index, gate, clock }),
+    sessions: createSessions({ store, open, threads, index, appServer, interrupts, gate, clock, uuid }),
+    turns: createTurns({ store, open, threads, index, interrupts, gate, clock }),
     events,
     status: createStatus({
       config, identity, store, open, appServer, clock, daemon: parts.daemonState, service: parts.edge,
     }),
   };
-  return { store, services, open, gate, appServer, supervisor, disposeEvents: () => events.dispose() };
+  return { store, services, open, interrupts, gate, supervisor, appServer, disposeEvents: () => events.dispose() };
+}
+
+/** Who would have to log in, and where; a container's user may have no name. */
+function loginPlace(env: NodeJS.ProcessEnv): LoginPlace {
+  const codexHome = env["CODEX_HOME"] ?? path.join(env["HOME"] ?? "~", ".codex");
+  try {
+    return { user: userInfo().username, codexHome };
+  } catch {
+    // No entry for this uid: the number is all there is.
+    return { user: `uid ${process.getuid?.() ?? "unknown"}`, codexHome };
+  }
 }
 
 /** The child before its first start, and in `exec` mode for ever. */

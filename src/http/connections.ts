@@ -160,19 +160,18 @@ class Connections {
 
   /** @param bodyAwaited the client sends its body only when it has been told to. */
   async #serve(pass: Pass, request: IncomingMessage, response: ServerResponse, bodyAwaited: boolean): Promise<void> {
-    const gone = new AbortController();
     let unsent = bodyAwaited;
-    response.once("close", () => gone.abort());
     const beforeRead = (): void => {
       if (unsent) response.writeContinue();
       unsent = false;
     };
     try {
       const body = await readJsonBody(request, pass.headers, { bytesMax: pass.route.bodyBytesMax, beforeRead });
-      const answer = await pass.route.answer({ edge: this.#edge, pass, body, signal: gone.signal });
+      const hangUp = (): AbortSignal => hangUpSignal(response);
+      const answer = await pass.route.answer({ edge: this.#edge, pass, body, hangUp });
       this.#answer(response, pass.route, answer);
     } catch (error) {
-      if (error instanceof HungUp || gone.signal.aborted) return;
+      if (error instanceof HungUp || response.closed) return;
       this.#refuse(request, response, refusalOf(error, this.#edge.log), unsent);
     }
   }
@@ -202,4 +201,11 @@ class Connections {
   #closeIfDraining(response: ServerResponse): void {
     if (this.#draining) response.setHeader("Connection", "close");
   }
+}
+
+function hangUpSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.closed) gone.abort();
+  else response.once("close", () => gone.abort());
+  return gone.signal;
 }

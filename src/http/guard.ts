@@ -50,6 +50,7 @@ export type Verdict = Pass | { readonly refused: Refusal };
 interface Case extends GuardRequest {
   readonly headers: HeaderFields;
   readonly path: string;
+  readonly targetIsValid: boolean;
   readonly match: PathMatch | null;
   readonly credentials: () => "none" | "right" | "wrong";
   readonly authNeeded: boolean;
@@ -78,12 +79,14 @@ const ALL_METHODS = "GET, POST";
 export function judge(request: GuardRequest, context: GuardContext): Verdict {
   const headers = readHeaders(request.rawHeaders);
   const { path, query } = splitTarget(request.url);
+  const targetIsValid = validTarget(request);
   let credentials: "none" | "right" | "wrong" | null = null;
   const judged: Case = {
     ...request,
     headers,
     path,
-    match: validTarget(request) ? context.router.match(path) : null,
+    targetIsValid,
+    match: targetIsValid ? context.router.match(path) : null,
     // Looked at in its turn only, so that what was refused before is not logged as a wrong token.
     credentials: () => (credentials ??= context.auth?.judge(headers.get("authorization")) ?? "none"),
     authNeeded: context.auth !== null,
@@ -118,7 +121,7 @@ function target(request: Case): Refusal | null {
   if (request.url.length > LIMITS.targetBytesMax) {
     return refusal("target_too_long", `a request target has at most ${LIMITS.targetBytesMax} bytes`);
   }
-  if (validTarget(request)) return null;
+  if (request.targetIsValid) return null;
   return refusal("bad_target", "the request target must be a path with one leading slash and valid percent-encoding");
 }
 
@@ -175,6 +178,7 @@ function route({ match }: Case): Refusal | null {
 function validTarget({ method: name, url }: GuardRequest): boolean {
   if (name === "CONNECT") return true;
   if (!url.startsWith("/") || url.startsWith("//") || url.includes("#")) return false;
+  if (!url.includes("%")) return true;
   try {
     decodeURIComponent(url);
     return true;

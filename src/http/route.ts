@@ -30,8 +30,11 @@ export interface Call {
   readonly edge: EdgeContext;
   readonly pass: Pass;
   readonly body: Record<string, unknown>;
-  /** Aborts when the client has gone: ends the wait for an answer, never the work. */
-  readonly signal: AbortSignal;
+  /**
+   * A signal that aborts when the client has gone: ends the wait for an answer, never the work. Made only when it is
+   * asked for, because it costs more than most answers.
+   */
+  readonly hangUp: () => AbortSignal;
 }
 
 /** A call with its query and body decoded. */
@@ -42,7 +45,7 @@ export interface DecodedCall<Q, B> {
   readonly pass: Pass;
   readonly query: Q;
   readonly body: B;
-  readonly signal: AbortSignal;
+  readonly hangUp: () => AbortSignal;
 }
 
 export type Answer =
@@ -104,7 +107,7 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
     open: spec.open ?? false,
     bodyBytesMax: BODY_BYTES_MAX[spec.bodySize ?? "small"],
     query: spec.query,
-    async answer({ edge, pass, body, signal }) {
+    async answer({ edge, pass, body, hangUp }) {
       const { params } = pass;
       return spec.handle({
         edge,
@@ -113,7 +116,7 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
         pass,
         query: decodeQuery(pass.query, spec.query),
         body: spec.body(body, params),
-        signal,
+        hangUp,
       });
     },
     upgrade: spec.upgrade ?? null,

@@ -120,13 +120,14 @@ const TURN_ROUTES: readonly Route[] = [
     query: {
       waitMs: numberField(integer(0, LIMITS.waitMsMax), 0, `milliseconds to wait for its end, to ${LIMITS.waitMsMax}`),
     },
-    handle: async ({ services, params, query, signal }) => {
-      return { data: { turn: await services.turns.get(idOf(params), query.waitMs, signal) } };
+    handle: async ({ services, params, query: { waitMs }, hangUp }) => {
+      return { data: { turn: await services.turns.get(idOf(params), waitMs, waitMs > 0 ? hangUp() : undefined) } };
     },
   }),
 ];
 
-async function startTurn({ services, body, signal }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
+async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
+  const signal = body.waitMs === undefined ? undefined : hangUp();
   const { session, submissionId, turnId, turn } = await services.turns.start(body, signal);
   if (turn !== null) return { data: { turn }, status: 200 };
   return { data: { accepted: true, session, submissionId, turnId } };

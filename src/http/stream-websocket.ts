@@ -148,8 +148,14 @@ class StreamClient {
   answerSubscribe(message: Record<string, unknown>): void {
     const wanted = decodeSubscription(message, "");
     const resume = this.open(wanted.after ?? null, filterOfSubscription(wanted));
-    this.#send({ type: "subscribed", resume });
-    this.#stream?.start();
+    const stream = this.#stream;
+    const begin = (): void => {
+      // Another subscription may have taken its place meanwhile.
+      if (this.#stream !== stream) return;
+      this.#send({ type: "subscribed", resume });
+      stream?.start();
+    };
+    stream?.ready.then(begin).catch((error: unknown) => this.#fail(error));
   }
 
   #send(message: object): void {

@@ -54,10 +54,13 @@ export function createEvents(store: CodexdStore, clock: Clock): EventService & {
         nowMs: clock.monotonic(),
       });
       streams.add(stream);
+      const ready = store.settled();
+      // Not everyone waits for it, and a journal that has failed is told in its own way.
+      ready.catch(() => undefined);
       timer ??= clock.after(TICK_MS, tick);
       return {
         resume,
-        ready: store.settled(),
+        ready,
         start: () => stream.start(),
         close() {
           stream.close();

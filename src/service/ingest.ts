@@ -9,11 +9,10 @@ import { isObject } from "../base/decode.ts";
 import { deltaDetailJson, readDeltaLine } from "../codex/delta-line.ts";
 import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
 import { refuse } from "../codex/server-requests.ts";
-import type { TurnStatus } from "../core/records.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
-import { observe, ownTurnError } from "./receipts.ts";
+import { observe, outcomeStatus, ownTurnError } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -43,8 +42,10 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
   // What Codex says cannot be refused, so when the disk is slower than Codex, Codex waits.
   const holdBack = (): void => {
     if (paused || store.pendingBytes <= LIMITS.journalPendingBytesMax) return;
+    const client = appServer().current?.client;
+    if (client === undefined) return;
     paused = true;
-    appServer().current?.client.pause();
+    client.pause();
   };
   store.onDrained(() => {
     if (!paused || store.pendingBytes > LIMITS.journalPendingBytesMax / 2) return;
@@ -115,6 +116,7 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
           params,
         },
       });
+      holdBack();
       const client = appServer().current?.client;
       if (refusal.known) client?.answer(id, refusal.result);
       else client?.refuse(id, refusal.code, refusal.message);
@@ -134,13 +136,10 @@ function isUnloading(method: string, { status }: Record<string, unknown>): boole
   return method === "thread/status/changed" && isObject(status) && status["type"] === "notLoaded";
 }
 
-const OUTCOMES: ReadonlySet<unknown> = new Set<TurnStatus>(["completed", "failed", "interrupted"]);
-
 function readOutcome(turn: unknown): TurnOutcome {
   const { status, durationMs } = isObject(turn) ? turn : {};
   return {
-    // A turn that Codex calls completed in any other word has ended all the same.
-    status: OUTCOMES.has(status) ? (status as TurnOutcome["status"]) : "failed",
+    status: outcomeStatus(status),
     durationMs: typeof durationMs === "number" ? durationMs : null,
     byCodex: true,
   };

@@ -72,7 +72,7 @@ const approvalPolicy: Decoder<ApprovalPolicy> = either(word, anyObject, "a polic
 
 const metadata: Decoder<Record<string, string>> = (value, path) => {
   const map = record(string)(value, path);
-  if (JSON.stringify(map).length > LIMITS.metadataBytesMax) {
+  if (Buffer.byteLength(JSON.stringify(map)) > LIMITS.metadataBytesMax) {
     throw new DecodeError(path, `must be at most ${LIMITS.metadataBytesMax} bytes of JSON`);
   }
   return map;
@@ -136,16 +136,27 @@ export function inputItems({ input, prompt }: StartTurnInput): Array<Record<stri
   }
   const given = input ?? prompt;
   if (given === undefined) throw new DecodeError("input", "is required (or prompt)");
-  const items = typeof given === "string" ? [createCodexAppServerTextInput(given)] : given;
-  items.forEach(checkItem);
-  return items;
+  if (typeof given === "string") {
+    checkText(given, input === undefined ? "prompt" : "input");
+    return [createCodexAppServerTextInput(given)];
+  }
+  given.forEach(checkItem);
+  return given;
 }
 
 function checkItem(item: Record<string, unknown>, at: number): void {
   const { type, text } = item;
   if (typeof type !== "string") throw mismatch(`input[${at}].type`, type, "the type of a Codex input item");
   if (type === "text" && typeof text !== "string") throw mismatch(`input[${at}].text`, text, "a string");
-  if (typeof text === "string" && text.length > LIMITS.inputTextCharsMax) {
-    throw new DecodeError(`input[${at}].text`, `must be at most ${LIMITS.inputTextCharsMax} characters`);
+  if (typeof text === "string") checkText(text, `input[${at}].text`);
+}
+
+/** Codex counts characters, of which JavaScript's string may have two for one. */
+function checkText(text: string, path: string): void {
+  if (text.length <= LIMITS.inputTextCharsMax) return;
+  let chars = 0;
+  for (const _ of text) chars += 1;
+  if (chars > LIMITS.inputTextCharsMax) {
+    throw new DecodeError(path, `must be at most ${LIMITS.inputTextCharsMax} characters, got ${chars}`);
   }
 }

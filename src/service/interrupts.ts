@@ -1,61 +1,77 @@
 // Interrupt means ended: asks Codex until it obeys, and answers when the turn has its end.
 //
 // Codex refuses an interrupt in the moment between its answer to turn/start and turn/started, and the turn runs on;
-// 0.116 does not answer at all when nothing runs. So it is asked again until the turn has ended.
+// 0.116 does not answer at all when nothing runs. So it is asked again until the turn has ended. Invariant: a turn
+// that Codex does not have any more is ended here, so that its session is never busy for ever.
 
-import { sleep, type Clock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
-import type { OpenTurn } from "./open-turns.ts";
+import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import { ownTurnError } from "./receipts.ts";
 import { refusalOf } from "./threads.ts";
 import { within } from "./wait.ts";
+
+export interface Interrupts {
+  /**
+   * Ends a turn. Gives its final record; null where it had not been written down.
+   *
+   * @throws (rejects) {CodexdError} `timeout` when it still runs after `LIMITS.interruptMs`; the wish stays, and is
+   *   carried out when Codex answers.
+   */
+  interrupt(turn: OpenTurn): Promise<TurnRecord | null>;
+}
 
 /** How long one try may take before it is made again. */
 const TRY_MS = 1000;
 
-/**
- * Ends a turn. Gives its final record; null where it had not been written down yet.
- *
- * @throws (rejects) {CodexdError} `timeout` when it still runs after `LIMITS.interruptMs`.
- */
-export async function interruptTurn(
-  appServer: AppServerGate,
-  clock: Clock,
-  turn: OpenTurn,
-): Promise<TurnRecord | null> {
-  turn.interruptRequested = true;
-  const giveUpAt = clock.monotonic() + LIMITS.interruptMs;
-  const left = (): number => Math.max(0, giveUpAt - clock.monotonic());
-  await within(clock, turn.answered.promise, left());
-  while (turn.phase === "accepted" && left() > 0) {
-    if (await tryOnce(appServer, clock, turn)) break;
-    await within(clock, turn.ended.promise, LIMITS.interruptRetryMs);
-  }
-  const ended = await within(clock, turn.ended.promise, left());
-  if (ended === undefined) {
-    const { submissionId, turnId } = turn.record;
-    throw new CodexdError("timeout", `the turn still runs ${LIMITS.interruptMs} ms after it was to be interrupted`, {
-      submissionId, turnId,
-    });
-  }
-  return ended;
-}
+/** Codex has taken it; has no turn (yet, or any more); has another one or no such thread; or cannot be asked. */
+type Try = "taken" | "none" | "lost" | "unanswered";
 
-/** True when Codex has taken the interrupt or is gone, so that the turn's end will come by itself. */
-async function tryOnce(appServer: AppServerGate, clock: Clock, turn: OpenTurn): Promise<boolean> {
-  const client = appServer.current?.client;
-  if (client === undefined) return true;
-  const { threadId, turnId } = turn.record;
-  const asked = client.turnInterrupt({ threadId, turnId }, { timeoutMs: TRY_MS }).then(
-    () => true,
-    (error: unknown) => {
-      if (refusalOf(error) === "no_active_turn") return false;
-      if (error instanceof CodexdError && error.code === "timeout") return false;
-      if (error instanceof CodexdError && error.code === "child_restarted") return true;
+export function createInterrupts(appServer: AppServerGate, clock: Clock, open: OpenTurns): Interrupts {
+  const tryOnce = async ({ record: { threadId, turnId } }: OpenTurn): Promise<Try> => {
+    const client = appServer.current?.client;
+    // Its end will come with the end of the child.
+    if (client === undefined) return "taken";
+    try {
+      await client.turnInterrupt({ threadId, turnId }, { timeoutMs: TRY_MS });
+      return "taken";
+    } catch (error) {
+      const meaning = refusalOf(error);
+      if (meaning === "no_active_turn") return "none";
+      if (meaning === "turn_mismatch" || meaning === "thread_not_loaded") return "lost";
+      if (error instanceof CodexdError && error.code === "timeout") return "unanswered";
+      if (error instanceof CodexdError && error.code === "child_restarted") return "taken";
       throw error;
+    }
+  };
+
+  const endLost = (turn: OpenTurn): void => {
+    const error = ownTurnError("lost_by_codex", "Codex has no such turn any more, and never said how it ended");
+    open.finish(turn, { status: "interrupted", error });
+  };
+
+  return {
+    async interrupt(turn) {
+      turn.interruptRequested = true;
+      const giveUpAt = clock.monotonic() + LIMITS.interruptMs;
+      const left = (): number => Math.max(0, giveUpAt - clock.monotonic());
+      await within(clock, turn.answered, left());
+      let last: Try = "none";
+      while (turn.phase === "accepted" && left() > 0) {
+        last = await tryOnce(turn);
+        if (last === "taken" || last === "lost") break;
+        await within(clock, turn.ended, LIMITS.interruptRetryMs);
+      }
+      // A turn that has begun and that Codex denies to the last is as lost as one that it has forgotten.
+      if (last === "lost" || (last === "none" && turn.phase === "accepted" && turn.receipt.started)) endLost(turn);
+      const ended = await within(clock, turn.ended, left());
+      if (ended !== undefined) return ended;
+      const { submissionId, turnId } = turn.record;
+      const message = `the turn still runs ${LIMITS.interruptMs} ms after it was to be interrupted`;
+      throw new CodexdError("timeout", message, { submissionId, turnId });
     },
-  );
-  return Promise.race([asked, turn.ended.promise.then(() => true), sleep(clock, TRY_MS).then(() => false)]);
+  };
 }

@@ -5,12 +5,12 @@
 // first (Codex, the death of the child, an error of the call).
 
 import { isoTime, type Clock } from "../base/clock.ts";
-import { createDeferred, type Deferred } from "../base/deferred.ts";
+import { createLatch, type Latch } from "../base/latch.ts";
 import type { EventLevel } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { SessionRecord, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
-import { createReceipt, type Receipt } from "./receipts.ts";
+import { createReceipt, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 
 /** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */
@@ -25,16 +25,16 @@ export interface OpenTurn {
   interruptRequested: boolean;
   /** What the turn's overrides change on its session once Codex has accepted them. */
   readonly applyOverrides: SessionChange;
-  /** Resolves when the turn has left `reserved` and `submitted`, whichever way. */
-  readonly answered: Deferred<void>;
-  /** Resolves with the final record; null when a reservation was given up before anything was written. */
-  readonly ended: Deferred<TurnRecord | null>;
+  /** Set when the turn has left `reserved` and `submitted`, whichever way. */
+  readonly answered: Latch<true>;
+  /** Set to the final record; to null when a reservation was given up before anything was written. */
+  readonly ended: Latch<TurnRecord | null>;
 }
 
 export type SessionChange = (session: SessionRecord) => SessionRecord;
 
 export interface TurnOutcome {
-  readonly status: Extract<TurnStatus, "completed" | "failed" | "interrupted">;
+  readonly status: OutcomeStatus;
   /** Beats what the stream said. */
   readonly error?: TurnError;
   readonly durationMs?: number | null;
@@ -52,6 +52,8 @@ export interface OpenTurns {
   release(turn: OpenTurn): void;
   /** Writes the turn down, before Codex is asked. @throws (rejects) {CodexdError} `storage_full`. */
   submit(turn: OpenTurn, threadId: string, input: readonly unknown[]): Promise<void>;
+  /** The session has got another thread before Codex was asked: the turn goes there. */
+  moveTo(turn: OpenTurn, threadId: string): void;
   /** Codex has named the turn; the second naming of a turn is dropped. */
   accept(turn: OpenTurn, turnId: string): void;
   /** A turn that codexd did not start. */
@@ -79,8 +81,8 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
       progressMonotonicMs: clock.monotonic(),
       interruptRequested: false,
       applyOverrides,
-      answered: createDeferred<void>(),
-      ended: createDeferred<TurnRecord | null>(),
+      answered: createLatch<true>(),
+      ended: createLatch<TurnRecord | null>(),
     };
     bySession.set(session.sessionId, turn);
     return turn;
@@ -108,7 +110,7 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
         return { put: { turn: turn.record, session: changed } };
       },
     );
-    turn.answered.resolve();
+    turn.answered.set(true);
   };
 
   const current = (turn: OpenTurn): TurnRecord => {
@@ -128,8 +130,8 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
     release(turn) {
       if (turn.phase !== "reserved") return;
       forget(turn);
-      turn.answered.resolve();
-      turn.ended.resolve(null);
+      turn.answered.set(true);
+      turn.ended.set(null);
     },
 
     async submit(turn, threadId, input) {
@@ -143,6 +145,14 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
       );
       // Not before the write: a refused change must leave nothing behind.
       turn.phase = "submitted";
+      byThread.set(threadId, turn);
+    },
+
+    moveTo(turn, threadId) {
+      const { threadId: before } = turn.record;
+      if (turn.phase !== "submitted" || before === threadId) return;
+      if (before !== null && byThread.get(before) === turn) byThread.delete(before);
+      turn.record = { ...turn.record, threadId };
       byThread.set(threadId, turn);
     },
 
@@ -176,8 +186,8 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
           : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
       });
       turn.record = record;
-      turn.answered.resolve();
-      turn.ended.resolve(record);
+      turn.answered.set(true);
+      turn.ended.set(record);
     },
   };
 }
@@ -209,7 +219,8 @@ export function sessionAfter(
     currentTurnId: null,
     lastTurnId: turn.turnId ?? session.lastTurnId,
     lastTurnStatus: turn.status,
-    threadDurable: session.threadDurable || byCodex,
+    // Codex keeps no ephemeral thread, however many turns it had.
+    threadDurable: session.threadDurable || (byCodex && session.profile.ephemeral !== true),
   };
 }
 

@@ -5,7 +5,7 @@
 
 import { isObject } from "../base/decode.ts";
 import type { EventDetail } from "../core/event.ts";
-import type { TokenUsage, TurnError } from "../core/records.ts";
+import type { TokenUsage, TurnError, TurnStatus } from "../core/records.ts";
 
 /** Grows while the turn runs. */
 export interface Receipt {
@@ -56,6 +56,15 @@ const OBSERVERS: ReadonlyMap<string, (receipt: Receipt, detail: EventDetail) => 
     receipt.error = readTurnError(turn["error"]) ?? receipt.error;
   }],
 ]);
+
+export type OutcomeStatus = Extract<TurnStatus, "completed" | "failed" | "interrupted">;
+
+const OUTCOMES: ReadonlySet<unknown> = new Set<OutcomeStatus>(["completed", "failed", "interrupted"]);
+
+/** How Codex says a turn has ended; one that it calls by any other word has ended all the same. */
+export function outcomeStatus(status: unknown): OutcomeStatus {
+  return OUTCOMES.has(status) ? (status as OutcomeStatus) : "failed";
+}
 
 /** Codex's error object as a receipt has it; undefined where there is none. */
 export function readTurnError(error: unknown): TurnError | undefined {

@@ -1,14 +1,14 @@
 // Recovery of meaning: what a daemon that died has left open is ended once, truthfully, before anyone can ask.
 //
 // The store has recovered the records; here the turns that they call under way get their end and their receipt, read
-// back from the journal.
+// back from the journal. Invariant: an end that Codex had told, and clients may have seen, is the one that is kept.
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
-import { finishedEvent, sessionAfter } from "./open-turns.ts";
-import { createReceipt, observe, ownTurnError } from "./receipts.ts";
+import { finishedEvent, sessionAfter, type TurnOutcome } from "./open-turns.ts";
+import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 
 /** Ends every turn that the journal calls under way; gives their number. */
@@ -19,40 +19,50 @@ export async function endAbandonedTurns(store: CodexdStore, clock: Clock): Promi
     const message = submitted
       ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
       : "the daemon died while the turn ran";
-    const receipt = await rebuildReceipt(store, turn);
+    const { receipt, end } = await readBack(store, turn);
+    const now = isoTime(clock.now());
     const ended: TurnRecord = {
       ...turn,
-      ...receipt,
-      status: "interrupted",
-      error: ownTurnError(submitted ? "not_answered" : "daemon_restarted", message),
-      completedAt: isoTime(clock.now()),
-      durationMs: turn.startedAt === null ? null : Math.max(0, clock.now() - Date.parse(turn.startedAt)),
+      finalMessage: receipt.finalMessage,
+      tokenUsage: receipt.tokenUsage,
+      status: end?.status ?? "interrupted",
+      error: end === null ? ownTurnError(submitted ? "not_answered" : "daemon_restarted", message) : receipt.error,
+      completedAt: end?.at ?? now,
+      durationMs: turn.startedAt === null ? null : Math.max(0, Date.parse(end?.at ?? now) - Date.parse(turn.startedAt)),
     };
     const session = store.tables.session.get(turn.sessionId);
-    store.append(finishedEvent(ended, "interrupted"), (seq) => {
+    store.append(finishedEvent(ended, ended.status), (seq) => {
       const record = { ...ended, lastSeq: seq };
       if (session === undefined) return { put: { turn: record } };
-      return { put: { turn: record, session: sessionAfter(session, record, false, isoTime(clock.now())) } };
+      return { put: { turn: record, session: sessionAfter(session, record, end !== null, now) } };
     });
   }
   await store.settled();
   return abandoned.length;
 }
 
+interface ReadBack {
+  readonly receipt: Receipt;
+  /** Codex had ended the turn, and the daemon died before it wrote so: its clients have seen the end. */
+  readonly end: { readonly status: TurnOutcome["status"]; readonly at: string } | null;
+}
+
 /** What the stream had said of the turn: its events lie between its first one and the end of the journal. */
-async function rebuildReceipt(
-  store: CodexdStore,
-  turn: TurnRecord,
-): Promise<Pick<TurnRecord, "finalMessage" | "tokenUsage">> {
+async function readBack(store: CodexdStore, turn: TurnRecord): Promise<ReadBack> {
   const receipt = createReceipt();
+  let end: ReadBack["end"] = null;
   if (turn.turnId !== null) {
     for await (const batch of store.replay(turn.firstSeq - 1)) {
       for (const entry of batch.entries) {
         if (entry.threadId !== turn.threadId || entry.type.endsWith(".delta")) continue;
         const event: CodexdEvent = decodeEntry(batch, entry);
-        if (event.detail.turnId === turn.turnId) observe(receipt, event.type, event.detail);
+        if (event.detail.turnId !== turn.turnId) continue;
+        observe(receipt, event.type, event.detail);
+        if (event.type === "app-server.turn.completed") {
+          end = { status: outcomeStatus(event.detail["status"]), at: event.createdAt };
+        }
       }
     }
   }
-  return { finalMessage: receipt.finalMessage, tokenUsage: receipt.tokenUsage };
+  return { receipt, end };
 }

@@ -9,7 +9,7 @@ import { createId, type UuidSource } from "../core/ids.ts";
 import type { SessionRecord, ThreadProfile, TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { CreateSessionInput } from "./inputs.ts";
-import { interruptTurn } from "./interrupts.ts";
+import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import type { SessionService, StopOutcome } from "./services.ts";
@@ -24,6 +24,7 @@ export interface SessionsOptions {
   readonly threads: Threads;
   readonly index: SessionIndex;
   readonly appServer: AppServerGate;
+  readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly clock: Clock;
   readonly uuid: UuidSource;
@@ -35,7 +36,9 @@ export interface Sessions extends SessionService {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, open, threads, index, appServer, gate, clock, uuid } = options;
+  const { store, open, threads, index, appServer, interrupts, gate, clock, uuid } = options;
+  /** Threads that a session is being made for: one thread never gets two. */
+  const creating = new Map<string, Promise<unknown>>();
 
   const draft = (input: CreateSessionInput): SessionRecord => {
     const now = isoTime(clock.now());
@@ -65,44 +68,43 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const write = (type: "session.created" | "session.registered", session: SessionRecord): Promise<number> => {
-    index.set(session);
+    const forget = index.set(session);
     const { sessionId, threadId, purpose } = session;
     const message = type === "session.created" ? "session created" : "session registered";
     const detail = { sessionId, threadId, purpose };
-    return store.commit({ level: "info", type, message, detail }, { put: { session } });
+    const written = store.commit({ level: "info", type, message, detail }, { put: { session } });
+    written.catch(forget);
+    return written;
   };
 
   const stop = async (session: SessionRecord): Promise<Omit<StopOutcome, "session">> => {
     const running = open.ofSession(session.sessionId);
-    const turn = running === undefined ? null : await interruptTurn(appServer, clock, running);
+    const turn = running === undefined ? null : await interrupts.interrupt(running);
     return { turn, stopped: [], survived: [] };
   };
 
   return {
     async create(input) {
       gate.assertOpen();
+      const { threadId } = input;
+      while (threadId !== undefined && creating.has(threadId)) await creating.get(threadId);
       const found = existing(input);
       if (found !== undefined) {
         await store.settled();
         return { session: found, created: false };
       }
-      const server = await appServer.ready();
-      gate.assertOpen();
-      const base = draft(input);
-      let written: Promise<number> | undefined;
-      const record = (facts: Partial<SessionRecord>): void => {
-        written = write("session.created", { ...base, ...facts });
-        // Awaited below; a rejection in between must not count as unhandled.
-        written.catch(() => undefined);
-      };
-      if (input.threadId === undefined) await threads.start(server, base, record);
-      else await threads.resume(server, input.threadId, base, record);
-      await written;
-      return { session: requireSession(store, base.sessionId), created: true };
+      const made = make(input);
+      if (threadId !== undefined) {
+        const over = made.then(() => undefined, () => undefined).finally(() => creating.delete(threadId));
+        creating.set(threadId, over);
+      }
+      return { session: await made, created: true };
     },
 
     async register(input) {
       gate.assertOpen();
+      const found = existing(input);
+      if (found !== undefined) return found;
       const session = draft(input);
       await write("session.registered", session);
       return session;
@@ -136,7 +138,10 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     async close(sessionId) {
       const session = requireSession(store, sessionId);
-      if (session.status === "closed") return { session, turn: null, stopped: [], survived: [] };
+      if (session.status === "closed") {
+        await store.settled();
+        return { session, turn: null, stopped: [], survived: [] };
+      }
       let outcome = await stop(session);
       // A turn that came in while the first one ended is ended too; after that the record refuses more.
       while (open.ofSession(sessionId) !== undefined) outcome = await stop(session);
@@ -144,9 +149,26 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
   };
 
+  async function make(input: CreateSessionInput): Promise<SessionRecord> {
+    const server = await appServer.ready();
+    gate.assertOpen();
+    const base = draft(input);
+    let written: Promise<number> | undefined;
+    const record = (facts: Partial<SessionRecord>): void => {
+      written = write("session.created", { ...base, ...facts });
+    };
+    if (input.threadId === undefined) await threads.start(server, base, record);
+    else await threads.resume(server, input.threadId, base, record);
+    await written;
+    return requireSession(store, base.sessionId);
+  }
+
   async function closeNow(sessionId: string, turn: TurnRecord | null): Promise<SessionRecord> {
     const session = requireSession(store, sessionId);
-    if (session.status === "closed") return session;
+    if (session.status === "closed") {
+      await store.settled();
+      return session;
+    }
     const { threadId, purpose } = session;
     const closed: SessionRecord = { ...session, status: "closed", updatedAt: isoTime(clock.now()) };
     const message = turn === null ? "session closed" : "session closed, its turn interrupted";

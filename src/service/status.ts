@@ -86,7 +86,8 @@ export function createStatus(options: StatusOptions): StatusService {
         service: options.service(),
         snapshot: snapshot(),
         limits: limits(options),
-        liveness: { turns: open.all().map((turn) => livenessOf(turn, clock.monotonic())) },
+        liveness: { turns: open.all().filter(({ phase }) => phase !== "reserved")
+            .map((turn) => livenessOf(turn, clock.monotonic())) },
         compat: compatOf(appServer.version),
       };
       await store.settled();

@@ -79,8 +79,10 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
     if (session === undefined) return;
     const threadDurable = session.threadDurable && session.threadId === facts.threadId;
     const { state } = appServer;
+    // What an answer leaves out has not changed.
+    const told = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null));
     const changed: SessionRecord = {
-      ...session, ...facts, threadDurable, childPid: state.pid, endpoint: state.endpoint,
+      ...session, ...told, threadDurable, childPid: state.pid, endpoint: state.endpoint,
       updatedAt: isoTime(clock.now()),
     };
     index.set(changed);

@@ -4,12 +4,14 @@
 // asked, and Codex is asked once, so that no crash can run a turn twice or lose one that was accepted.
 
 import type { Clock } from "../base/clock.ts";
+import { DecodeError } from "../base/decode.ts";
 import { readTurnId, sandboxModeOf, turnStartParams, type InputItem, type TurnOverrides } from "../codex/methods.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { RunningAppServer } from "./app-server.ts";
 import { inputItems, type StartTurnInput } from "./inputs.ts";
-import type { OpenTurn, OpenTurns, SessionChange } from "./open-turns.ts";
+import type { Interrupts } from "./interrupts.ts";
+import type { OpenTurn, OpenTurns, SessionChange, TurnOutcome } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { TurnService } from "./services.ts";
@@ -24,31 +26,40 @@ export interface TurnsOptions {
   readonly open: OpenTurns;
   readonly threads: Threads;
   readonly index: SessionIndex;
+  readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly clock: Clock;
 }
 
-export function createTurns({ store, open, threads, index, gate, clock }: TurnsOptions): TurnService {
+export function createTurns(options: TurnsOptions): TurnService {
+  const { store, open, threads, index, interrupts, gate, clock } = options;
+
   /** Asks Codex; a child that has lost the thread is given it back once, because it has refused before it began. */
   const ask = async (turn: OpenTurn, params: (threadId: string) => Record<string, unknown>): Promise<void> => {
-    const { sessionId } = turn.record;
-    const send = (server: RunningAppServer, threadId: string): Promise<unknown> =>
-      server.client.turnStart(params(threadId), {
-        onResult(result) {
-          const turnId = readTurnId(result);
-          if (turnId !== null) open.accept(turn, turnId);
-        },
-      });
-    const { server, threadId } = await threads.ensureLoaded(sessionId);
-    try {
-      await send(server, threadId);
-    } catch (error) {
-      if (refusalOf(error) !== "thread_not_loaded") throw error;
-      index.markUnloaded(threadId);
-      const again = await threads.ensureLoaded(sessionId);
-      await send(again.server, again.threadId);
+    for (let tries = 1; ; tries += 1) {
+      const { server, threadId } = await threads.ensureLoaded(turn.record.sessionId);
+      // The wait may have been long: the child may have died, and ended the turn, or a client may not want it any more.
+      if (turn.phase !== "submitted") return;
+      if (turn.interruptRequested) return open.finish(turn, UNASKED);
+      open.moveTo(turn, threadId);
+      try {
+        await send(server, turn, params(threadId));
+        return;
+      } catch (error) {
+        if (tries > 1 || turn.phase !== "submitted" || refusalOf(error) !== "thread_not_loaded") throw error;
+        index.markUnloaded(threadId);
+      }
     }
-    if (turn.record.turnId === null && turn.phase === "submitted") {
+  };
+
+  const send = async (server: RunningAppServer, turn: OpenTurn, params: Record<string, unknown>): Promise<void> => {
+    await server.client.turnStart(params, {
+      onResult(result) {
+        const turnId = readTurnId(result);
+        if (turnId !== null) open.accept(turn, turnId);
+      },
+    });
+    if (turn.phase === "submitted") {
       throw new CodexdError("app_server_error", "Codex answered turn/start without a turn");
     }
   };
@@ -63,23 +74,24 @@ export function createTurns({ store, open, threads, index, gate, clock }: TurnsO
       await open.submit(turn, threadId, items);
       // A policy that no mode can say did not come back with the resumed thread: the turn brings it.
       const sandboxPolicy = overrides.sandboxPolicy ?? current.profile.sandboxPolicy ?? undefined;
-      if (turn.interruptRequested) {
-        const error = ownTurnError("interrupted", "interrupted before Codex was asked");
-        open.finish(turn, { status: "interrupted", error });
-      } else {
-        await ask(turn, (id) => turnStartParams(id, items, { ...overrides, sandboxPolicy }));
-      }
+      await ask(turn, (id) => turnStartParams(id, items, { ...overrides, sandboxPolicy }));
+      // Who wanted it ended may have given up waiting for Codex to name it.
+      if (turn.interruptRequested && turn.phase === "accepted") void interrupts.interrupt(turn).catch(() => undefined);
       return turn;
     } catch (error) {
+      // Codex has begun it, whatever became of the answer: its end comes with its events.
+      if (turn.phase === "accepted") return turn;
       open.release(turn);
-      open.finish(turn, { status: "failed", error: ownTurnError(reasonOf(error), errorMessage(error)) });
+      open.finish(turn, outcomeOf(error));
       throw error;
     }
   };
 
-  const steer = async (session: SessionRecord, turnId: string, items: InputItem[]): Promise<OpenTurn> => {
+  const steer = async (input: StartTurnInput, turnId: string, items: InputItem[]): Promise<OpenTurn> => {
+    const session = requireSession(store, input.sessionId);
     const turn = open.ofSession(session.sessionId);
     if (turn === undefined || turn.record.turnId !== turnId) throw mismatchError(turnId, turn);
+    refuseOverrides(input);
     const { server, threadId } = await threads.ensureLoaded(session.sessionId);
     try {
       await server.client.turnSteer({ threadId, input: items, expectedTurnId: turnId });
@@ -96,10 +108,10 @@ export function createTurns({ store, open, threads, index, gate, clock }: TurnsO
     const session = requireSession(store, input.sessionId);
     if (session.status === "closed") throw closedError(session.sessionId);
     const items = inputItems(input);
-    if (input.expectedTurnId !== undefined) return steer(session, input.expectedTurnId, items);
+    if (input.expectedTurnId !== undefined) return steer(input, input.expectedTurnId, items);
     const busy = open.ofSession(session.sessionId);
     if (busy === undefined) return begin(session, input, items);
-    if (input.whenBusy === "steer" && busy.record.turnId !== null) return steer(session, busy.record.turnId, items);
+    if (input.whenBusy === "steer" && busy.record.turnId !== null) return steer(input, busy.record.turnId, items);
     throw busyError(busy);
   };
 
@@ -121,7 +133,7 @@ export function createTurns({ store, open, threads, index, gate, clock }: TurnsO
     async start(input, signal) {
       const turn = await startOrSteer(input);
       const { waitMs } = input;
-      const ended = waitMs === undefined ? null : await within(clock, turn.ended.promise, waitMs, signal);
+      const ended = waitMs === undefined ? null : await within(clock, turn.ended, waitMs, signal);
       const session = requireSession(store, input.sessionId);
       const { submissionId, turnId } = turn.record;
       await store.settled();
@@ -130,7 +142,7 @@ export function createTurns({ store, open, threads, index, gate, clock }: TurnsO
 
     async get(id, waitMs, signal) {
       const found = find(id);
-      if (found.open !== undefined && waitMs > 0) await within(clock, found.open.ended.promise, waitMs, signal);
+      if (found.open !== undefined && waitMs > 0) await within(clock, found.open.ended, waitMs, signal);
       const { record } = found.open === undefined ? found : find(id);
       await store.settled();
       return record;
@@ -192,16 +204,36 @@ function overridesChange(overrides: TurnOverrides): SessionChange {
   };
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof CodexdError ? error.code : "internal_error";
+const UNASKED: TurnOutcome = {
+  status: "interrupted",
+  error: ownTurnError("interrupted", "interrupted before Codex was asked"),
+};
+
+/** How a turn that could not be started has ended: by the child's death, or as a failure of its own. */
+function outcomeOf(error: unknown): TurnOutcome {
+  const code = error instanceof CodexdError ? error.code : "internal_error";
+  const died = code === "child_restarted";
+  return {
+    status: died ? "interrupted" : "failed",
+    error: ownTurnError(died ? "child_exited" : code, errorMessage(error)),
+  };
+}
+
+/** A turn that runs takes more input, and no other settings. @throws {DecodeError} */
+function refuseOverrides(input: StartTurnInput): void {
+  const name = Object.entries(overridesOf(input)).find(([, value]) => value !== undefined)?.[0];
+  if (name !== undefined) throw new DecodeError(name, "cannot be changed while the turn runs; leave it out to steer");
 }
 
 export function closedError(sessionId: string): CodexdError {
   return new CodexdError("session_closed", `session ${sessionId} is closed and takes no turns`);
 }
 
-function busyError({ record: { submissionId, turnId } }: OpenTurn): CodexdError {
-  const name = turnId ?? submissionId;
+function busyError({ phase, record }: OpenTurn): CodexdError {
+  const { turnId } = record;
+  // One that is not written down yet cannot be asked for.
+  const submissionId = phase === "reserved" ? null : record.submissionId;
+  const name = turnId ?? submissionId ?? "that is being started";
   return new CodexdError(
     "turn_in_progress",
     `turn ${name} still runs in this session; wait for it, interrupt it, or steer it with expectedTurnId`,

@@ -3,6 +3,7 @@
 
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { createIngest, type Ingest } from "../../src/service/ingest.ts";
+import { createInterrupts } from "../../src/service/interrupts.ts";
 import type { StartTurnInput } from "../../src/service/inputs.ts";
 import { createOpenTurns, type OpenTurns } from "../../src/service/open-turns.ts";
 import { createSessionIndex, type SessionIndex } from "../../src/service/session-index.ts";
@@ -52,9 +53,10 @@ export function createServiceRig({ clock = heldClock }: { clock?: Clock } = {}):
   const ingest = createIngest({
     store, turns: open, index, clock, appServer: () => codex, explain: (outcome) => outcome,
   });
+  const interrupts = createInterrupts(codex, clock, open);
   const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default" });
-  const sessions = createSessions({ store, open, threads, index, appServer: codex, gate, clock, uuid });
-  const turns = createTurns({ store, open, threads, index, gate, clock });
+  const sessions = createSessions({ store, open, threads, index, appServer: codex, interrupts, gate, clock, uuid });
+  const turns = createTurns({ store, open, threads, index, interrupts, gate, clock });
   const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
 
   return {
