@@ -56,6 +56,8 @@ export interface ChildLifeOptions {
   readonly output: ChildOutput;
   readonly handlers: Omit<RpcHandlers, "onClose" | "onNoise">;
   onSpawn(pid: number | null): void;
+  /** Nothing can be asked of it any more; its end follows. */
+  onDeaf(): void;
   onEnd(end: LifeEnd): void;
 }
 
@@ -98,6 +100,7 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
       onNoise: (text) => output.noise(text),
       onClose(error) {
         streamClosed = true;
+        options.onDeaf();
         if (error !== null) reason ??= errorMessage(error);
         if (exit !== undefined) return end();
         // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.

@@ -32,13 +32,14 @@ export interface ChildOutputOptions {
 const ANSI_COLOURS = /\u001b\[[0-9;]*m/g;
 
 export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets }: ChildOutputOptions): ChildOutput {
-  const intervalMs = 1000 / LIMITS.childStderrEventsPerSecond;
   let pid: number | null = null;
   let kept: string[] = [];
-  let held: string[] = [];
-  let heldChars = 0;
-  let dropped = 0;
-  let timer: Timer | undefined;
+  const teller = (type: "child.stderr" | "child.stdout"): Coalescer => createCoalescer(clock, (texts, droppedLines) => {
+    const detail = { pid, text: texts.join("\n"), lines: texts.length, droppedLines };
+    report({ level: "warn", type, message: texts[0] ?? "", detail });
+  });
+  const stderrTeller = teller("child.stderr");
+  const stdoutTeller = teller("child.stdout");
   let lines: LineSplitter = newSplitter();
 
   function newSplitter(): LineSplitter {
@@ -48,7 +49,7 @@ export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets
       // The splitter has stopped: a new one takes what follows, so that one endless line does not silence the rest.
       onOverflow() {
         lines = newSplitter();
-        dropped += 1;
+        stderrTeller.drop();
       },
     });
   }
@@ -59,29 +60,7 @@ export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets
     const short = line.slice(0, LIMITS.childStderrLineBytesMax);
     kept.push(short);
     if (kept.length > LIMITS.childStderrLinesKept) kept.shift();
-    // What one event may hold is bounded; beyond it lines are counted, and whole in the log file.
-    if (heldChars < LIMITS.childStderrLineBytesMax) {
-      held.push(short);
-      heldChars += short.length;
-    } else {
-      dropped += 1;
-    }
-    timer ??= clock.after(intervalMs, tell);
-  }
-
-  function tell(): void {
-    timer?.cancel();
-    timer = undefined;
-    if (held.length === 0) return;
-    report({
-      level: "warn",
-      type: "child.stderr",
-      message: held[0] ?? "",
-      detail: { pid, text: held.join("\n"), lines: held.length, droppedLines: dropped },
-    });
-    held = [];
-    heldChars = 0;
-    dropped = 0;
+    stderrTeller.add(short);
   }
 
   return {
@@ -94,13 +73,58 @@ export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets
     noise(text) {
       const line = redact(text, secrets());
       stdoutLog.append(`${line}\n`);
-      const short = line.slice(0, LIMITS.childNoiseCharsMax);
-      report({ level: "warn", type: "child.stdout", message: short, detail: { pid, text: short } });
+      stdoutTeller.add(line.slice(0, LIMITS.childNoiseCharsMax));
     },
     lastStderrLines: () => kept,
     flush() {
       lines.end();
-      tell();
+      stderrTeller.flush();
+      stdoutTeller.flush();
     },
+  };
+}
+
+/** Joins what comes in a short while, so that a flood of lines is not a flood of events. */
+interface Coalescer {
+  add(text: string): void;
+  /** Counts a line that is not told. */
+  drop(): void;
+  flush(): void;
+}
+
+function createCoalescer(clock: Clock, tell: (texts: readonly string[], dropped: number) => void): Coalescer {
+  const intervalMs = 1000 / LIMITS.childStderrEventsPerSecond;
+  let held: string[] = [];
+  let heldChars = 0;
+  let dropped = 0;
+  let timer: Timer | undefined;
+
+  const flush = (): void => {
+    timer?.cancel();
+    timer = undefined;
+    if (held.length === 0) return;
+    const texts = held;
+    const count = dropped;
+    held = [];
+    heldChars = 0;
+    dropped = 0;
+    tell(texts, count);
+  };
+
+  return {
+    add(text) {
+      // What one event may hold is bounded; beyond it lines are counted, and whole in the log file.
+      if (heldChars < LIMITS.childStderrLineBytesMax) {
+        held.push(text);
+        heldChars += text.length;
+      } else {
+        dropped += 1;
+      }
+      timer ??= clock.after(intervalMs, flush);
+    },
+    drop() {
+      dropped += 1;
+    },
+    flush,
   };
 }

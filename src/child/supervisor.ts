@@ -69,6 +69,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let version: string | null = null;
   let generation = 0;
   let failures = 0;
+  /** This life has answered the handshake. */
+  let worked = false;
   let bornAt = 0;
   let restartTimer: Timer | undefined;
   let stopping = false;
@@ -91,6 +93,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const begin = (): ChildLife | undefined => {
     const attempt = failures + 1;
     generation += 1;
+    worked = false;
     bornAt = clock.monotonic();
     change({ status: "starting", pid: null });
     tell("info", "child.starting", `starting ${command}`, { command, args, attempt });
@@ -100,6 +103,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         onSpawn(pid) {
           change({ pid, startedAt: isoTime(clock.now()) });
           tell("info", "child.started", `the app-server runs as process ${pid}`, { pid, command, args });
+        },
+        onDeaf() {
+          // Who asks now waits for the next life instead of talking to a closed pipe.
+          running = undefined;
+          if (state.status === "running") change({ status: "restarting" });
         },
         onEnd,
       });
@@ -117,6 +125,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (generation !== ofGeneration || life !== current) return;
       version = outcome.version;
       running = { client: current.client, generation };
+      worked = true;
       change({ status: "running", lastError: null });
       tell("info", "app-server.connected", `connected to Codex ${version ?? "of unknown version"}`, {
         pid: current.pid, version,
@@ -134,7 +143,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const onEnd = (end: LifeEnd): void => {
     const pid = state.pid;
     const stderr = options.output.lastStderrLines();
-    const reason = describeEnd(command, end, running === undefined ? stderr : []);
+    const reason = describeEnd(command, end, worked ? [] : stderr);
     if (clock.monotonic() - bornAt >= LIMITS.childHealthyMs) failures = 0;
     failures += 1;
     life = undefined;
