@@ -6,6 +6,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.ts";
 import { run } from "./run.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -24,6 +25,7 @@ export function build(): void {
   try {
     const compiler = path.join(ROOT, "node_modules", "typescript", "bin", "tsc");
     run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], { cwd: ROOT });
+    bundle(fresh);
     complete(fresh);
     if (existsSync(DIST)) renameSync(DIST, old);
     renameSync(fresh, DIST);

@@ -133,7 +133,7 @@ export class CodexdDaemon {
     return this.getStatusSnapshot();
   }
 
-  /** Ends all work in order. `beforeClose` runs when the last event is in the journal. A second call joins the first. */
+  /** Ends all work in order; `beforeClose` runs when the last event is in the journal. A second call joins the first. */
   stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
     this.#stopping ??= this.#stop(this.#require(), beforeClose);
     return this.#stopping;
