@@ -108,7 +108,7 @@ jq -c '.data | {accepted, turnId}' "$HERE/reply"
 until grep -q 'tok9 ' "$HERE/stream"; do sleep 0.05; done
 grep -o '"delta":"[^"]*"' "$HERE/stream" | head -10 | tr '\n' ' '; echo
 
-say "Interrupt it. What it had left running is ended too, and listed."
+say "Interrupt it: the answer comes when the turn has ended."
 show "curl … -X POST $BASE/v1/codexd/sessions/$SESSION/interrupt"
 post "/v1/codexd/sessions/$SESSION/interrupt" '{}' > "$HERE/reply"
 jq -c '.data | {turn: (.turn | {turnId, status}), stopped, survived}' "$HERE/reply"

@@ -91,8 +91,10 @@ export class CodexdDaemon {
     try {
       await this.#begin(store, identity, recovery);
     } catch (error) {
-      // Nobody else knows of the open store yet, and its lock must not outlive this start.
-      await store.close();
+      this.#parts = undefined;
+      this.#started = false;
+      // Nobody else knows of the open store yet, and its lock must not outlive this start. The first error counts.
+      await store.close().catch((reason: unknown) => this.#log.error("could not close", { reason: String(reason) }));
       throw error;
     }
   }
@@ -133,8 +135,8 @@ export class CodexdDaemon {
     return this.getStatusSnapshot();
   }
 
-  /** Ends all work in order; `beforeClose` runs when the last event is in the journal. A second call joins the first. */
-  stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
+  /** Ends all work in order; `beforeClose` runs behind the last event. A second call joins the first. */
+  async stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
     this.#stopping ??= this.#stop(this.#require(), beforeClose);
     return this.#stopping;
   }

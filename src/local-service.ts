@@ -98,7 +98,8 @@ export class CodexdLocalService {
   }
 
   /** A rotated token is taken up from the file; polling needs no watch that a file system may not have. */
-  #watchToken(edge: HttpEdge): void {
+  #watchToken(edge: HttpEdge, lastProblem: string | null = null): void {
+    let problem: string | null = null;
     this.#tokenTimer = this.#clock.after(LIMITS.tokenPollMs, () => {
       readToken(nodeDisk, this.#config.paths.stateDir)
         .then((token) => {
@@ -108,9 +109,12 @@ export class CodexdLocalService {
           this.#log.info("the token has been rotated");
         })
         // A file that is being replaced or is damaged changes nothing: the token in force stays.
-        .catch((error: unknown) => this.#log.warn("the token cannot be read", { error: errorMessage(error) }))
+        .catch((error: unknown) => {
+          problem = errorMessage(error);
+          if (problem !== lastProblem) this.#log.warn("the token cannot be read", { error: problem });
+        })
         .finally(() => {
-          if (this.#tokenTimer !== undefined) this.#watchToken(edge);
+          if (this.#tokenTimer !== undefined) this.#watchToken(edge, problem);
         });
     });
   }

@@ -2,13 +2,16 @@
 // What each part does alone has its own test; here it is that they fit, and what survives a stop and a start.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 
+import type { Clock } from "../src/base/clock.ts";
+import { createLogger } from "../src/base/log.ts";
 import { resolveCodexdConfig, type CodexdConfigInput } from "../src/config.ts";
 import { CodexdError, ExitError } from "../src/core/errors.ts";
+import { LIMITS } from "../src/core/limits.ts";
 import type { CodexdEvent } from "../src/core/event.ts";
 import { CodexdDaemon } from "../src/daemon.ts";
 import { CodexdLocalService } from "../src/local-service.ts";
@@ -159,6 +162,43 @@ test("the library: sessions, turns, events and snapshots without an edge", async
   assert.equal(seen[0], "daemon.started");
   assert.equal(seen.at(-1), "daemon.stopped");
   assert.throws(() => daemon.getStatusSnapshot(), CodexdError);
+});
+
+test("a token that cannot be read is told when that is new, however often it is looked for", async (t) => {
+  const dir = workDir(t);
+  let looks = 0;
+  const clock: Clock = {
+    ...heldClock,
+    after(ms, fn) {
+      if (ms !== LIMITS.tokenPollMs) return heldClock.after(ms, fn);
+      looks += 1;
+      return heldClock.after(1, fn);
+    },
+  };
+  const warnings: unknown[] = [];
+  const write = (line: string): void => {
+    if (line.includes("the token cannot be read")) warnings.push(line);
+  };
+  const log = createLogger({ level: "warn", write, now: () => 0 });
+  const service = new CodexdLocalService(configure(dir, { mode: "exec" }), { clock, log });
+  await service.start();
+  stops.get(dir)?.push(() => service.stop());
+  const file = path.join(dir, "state", "token");
+  const looksMore = async (): Promise<void> => {
+    const enough = looks + 5;
+    await until(() => looks >= enough);
+  };
+  const token = readFileSync(file, "utf8");
+  for (const text of ["", "damaged", token, "damaged"]) {
+    writeFileSync(file, text);
+    await looksMore();
+  }
+  assert.equal(warnings.length, 3);
+  assert.match(String(warnings[0]), /is empty/);
+  chmodSync(file, 0o644);
+  await looksMore();
+  assert.equal(warnings.length, 4);
+  assert.match(String(warnings[3]), /open to others/);
 });
 
 test("exec mode has no child, and answers sessions with wrong_mode", async (t) => {

@@ -1,7 +1,7 @@
 // GETs a second with guard and token on, beside a bare node:http server that answers with the same body.
 // Both are loaded by the same program with the same connections, in turns.
 
-import type { SessionRecord } from "../../src/core/records.ts";
+import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import { startDaemon } from "../../test/support/daemon.ts";
 import { ratioFigure, type Figure } from "./figure.ts";
 import { BLAST_FLAGS, startProgram, withTempDir } from "./programs.ts";
@@ -17,7 +17,10 @@ export async function benchGets(): Promise<Figure[]> {
     try {
       const { service } = await daemon.started;
       const { data } = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions");
-      const route = `/v1/codexd/sessions/${data.session.sessionId}`;
+      // What clients read most: the receipt of a turn.
+      const turn = { sessionId: data.session.sessionId, input: "DELTAS=3", waitMs: 10_000 };
+      const ended = await daemon.post<{ turn: TurnRecord }>("/v1/codexd/turn", turn);
+      const route = `/v1/codexd/turns/${ended.data.turn.turnId}`;
       const token = await daemon.token();
       const response = await fetch(new URL(route, service.resolvedBaseUrl), {
         headers: { authorization: `Bearer ${token}` },
@@ -30,7 +33,7 @@ export async function benchGets(): Promise<Figure[]> {
         rounds.push({ floor, value: await getsPerSecond(new URL(service.resolvedBaseUrl).port, route, token) });
       }
       bare.process.kill();
-      return [ratioFigure("GET of a session", "requests/s", rounds, RATIO_MIN)];
+      return [ratioFigure("GET of a turn's receipt", "requests/s", rounds, RATIO_MIN)];
     } finally {
       await daemon.kill("SIGTERM");
     }

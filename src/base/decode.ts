@@ -69,7 +69,7 @@ export const anyValue: Decoder<unknown> = (value) => value;
 export function record<T>(item: Decoder<T>): Decoder<Record<string, T>> {
   return (value, path) => {
     const entries = Object.entries(anyObject(value, path));
-    return Object.fromEntries(entries.map(([key, member]) => [key, item(member, join(path, key))]));
+    return Object.fromEntries(entries.map(([key, member]) => [key, item(member, join(path, shownName(key)))]));
   };
 }
 
@@ -115,7 +115,7 @@ export function object<T extends object>(shape: Shape<T>): Decoder<T> {
     for (const key of Object.keys(source)) {
       if (!known.has(key)) {
         const takes = names.length === 0 ? "no fields are taken here" : `the fields are ${names.join(", ")}`;
-        throw new DecodeError(join(path, key), `unknown field; ${takes}`);
+        throw new DecodeError(join(path, shownName(key)), `unknown field; ${takes}`);
       }
     }
     const result: Partial<T> = {};
@@ -139,6 +139,12 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 /** `must be <expected>, got <what it is>`; long values are cut, so that a message stays a line. */
 export function mismatch(path: string, value: unknown, expected: string): DecodeError {
   return new DecodeError(path, `must be ${expected}, got ${describe(value)}`);
+}
+
+/** A name that the peer has chosen, for a message: cut at 100 characters, as JSON text unless it is a plain word. */
+export function shownName(name: string): string {
+  const cut = name.length > 100 ? `${name.slice(0, 100)}…` : name;
+  return /^[A-Za-z0-9_.-]+$/.test(name) ? cut : JSON.stringify(cut);
 }
 
 function describe(value: unknown): string {

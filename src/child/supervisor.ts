@@ -107,7 +107,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         onDeaf() {
           // Who asks now waits for the next life instead of talking to a closed pipe.
           running = undefined;
-          if (state.status === "running") change({ status: "restarting" });
+          if (state.status === "running" && !stopping) change({ status: "restarting" });
         },
         onEnd,
       });

@@ -1,8 +1,8 @@
 // Where the daemon is: what the user says, else the Unix socket of the state directory, else (socket off) TCP.
 //
 // Invariant: a token goes to a TCP port only when the user names the URL and the token's file, or when the state
-// directory says that the daemon has no socket and its process lives. A port alone proves nothing: whoever listens
-// on it after the daemon's end would be handed the token.
+// directory says that the daemon has no socket and its process holds the directory's lock. A port alone proves
+// nothing: whoever listens on it after the daemon's end would be handed the token. Nor does a pid that is in use.
 
 import net from "node:net";
 import path from "node:path";
@@ -10,6 +10,9 @@ import { resolveClientUrl, type ResolvedConfig } from "../config.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { nodeDisk } from "../store/disk.ts";
+import { readLockOwner } from "../store/lock.ts";
+import { readToken } from "../store/token.ts";
 import { flagValue, type CliContext, type FlagSpec } from "./command.ts";
 import type { DaemonTarget } from "./http-client.ts";
 import { readDaemonFile, readTokenFile } from "./state-files.ts";
@@ -22,7 +25,7 @@ export const CLIENT_FLAGS: readonly FlagSpec[] = [
 
 /** @throws {ExitError} 3 when no daemon runs, 78 for a bad URL or token file. */
 export async function findDaemon(context: CliContext): Promise<DaemonTarget> {
-  return (await namedTarget(context)) ?? (await localTarget(context, context.resolveConfig()));
+  return (await namedTarget(context)) ?? (await localTarget(context.resolveConfig()));
 }
 
 /** The URL that the user names, and where; a flag that names a state directory beats the environment's URL. */
@@ -47,7 +50,7 @@ async function namedTarget(context: CliContext): Promise<DaemonTarget | null> {
   return { kind: "tcp", baseUrl, token };
 }
 
-async function localTarget({ io }: CliContext, { config, sources }: ResolvedConfig): Promise<DaemonTarget> {
+async function localTarget({ config, sources }: ResolvedConfig): Promise<DaemonTarget> {
   const file = await readDaemonFile(config.paths);
   const named = sources.some(({ name, source }) => name === "socketPath" && source !== "default");
   // Where the user names no socket, the daemon's own word: it may have been started with a --socket of its own.
@@ -57,10 +60,17 @@ async function localTarget({ io }: CliContext, { config, sources }: ResolvedConf
     throw noDaemon(config, `nothing listens at ${socketPath}`);
   }
   if (file === null || file.pid === null || file.baseUrl === null) throw noDaemon(config, "its files name none");
-  if (!io.isAlive(file.pid)) throw noDaemon(config, `its last one, process ${file.pid}, has ended`);
-  const token = config.service.auth === "none" ? null : await readTokenFile(config.paths.tokenPath);
+  if ((await readLockOwner(nodeDisk, config.paths.stateDir)) !== file.pid) {
+    throw noDaemon(config, `its last one, process ${file.pid}, does not hold the lock`);
+  }
+  const token = config.service.auth === "none" ? null : await ownToken(config);
   // The files are the user's own, but a URL that leads elsewhere would take the token with it.
   return { kind: "tcp", baseUrl: resolveClientUrl(file.baseUrl, config.paths.daemonStatePath), token };
+}
+
+/** Null where there is none: a daemon that was started with --auth none has made none. */
+async function ownToken({ paths }: CodexdConfig): Promise<string | null> {
+  return (await nodeDisk.stat(paths.tokenPath)) === undefined ? null : readToken(nodeDisk, paths.stateDir);
 }
 
 function noDaemon(config: CodexdConfig, why: string): ExitError {

@@ -89,7 +89,9 @@ export function replyProblem(reply: HttpReply): string {
 function address(target: DaemonTarget): { socketPath: string } | { host: string; port: string } {
   if (target.kind === "unix") return { socketPath: target.socketPath };
   const url = new URL(target.baseUrl);
-  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: url.port === "" ? "80" : url.port };
+  // codexd's localhost is 127.0.0.1 alone; to ask ::1 first would hand the token to whoever listens there.
+  const host = url.hostname === "localhost" ? "127.0.0.1" : url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { host, port: url.port === "" ? "80" : url.port };
 }
 
 function headers(target: DaemonTarget, body: string | undefined): Record<string, string> {

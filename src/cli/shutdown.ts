@@ -1,11 +1,14 @@
 // shutdown: ends the daemon of this state directory in order, and waits until it has gone.
 //
 // By SIGTERM to its process, which HTTP has no route for. Invariant: nothing is signalled unless the daemon that
-// answers and the state directory name the same process, so that a number that was reused is never hit.
+// answers, the state directory and the one who holds its lock name the same process, so that a number that was reused
+// is never hit.
 
 import { sleep } from "../base/clock.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { nodeDisk } from "../store/disk.ts";
+import { readLockOwner } from "../store/lock.ts";
 import type { CliContext, CommandSpec } from "./command.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
 import { targetName } from "./http-client.ts";
@@ -33,6 +36,9 @@ async function runShutdown(context: CliContext): Promise<number> {
     throw new ExitError(EXIT.failed,
       `the daemon at ${targetName(target)} is process ${String(answered)} and ${paths.daemonStatePath} names ` +
       `${pid === null ? "none" : String(pid)}: nothing was ended; --state-dir names the daemon's own directory`);
+  }
+  if ((await readLockOwner(nodeDisk, paths.stateDir)) !== pid) {
+    throw new ExitError(EXIT.failed, `process ${pid} does not hold the lock of ${paths.stateDir}: nothing was ended`);
   }
   io.terminate(pid);
   await waitUntilGone(pid, context);

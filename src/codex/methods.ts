@@ -4,18 +4,11 @@
 // of turn/start, each of which refuses the other. Answers are read leniently: versions add members, and leave some out.
 
 import { isObject } from "../base/decode.ts";
-import type { ApprovalPolicy, SandboxMode, SessionRecord, ThreadProfile } from "../core/records.ts";
+import type { ApprovalPolicy, SandboxMode, SessionRecord, ThreadProfile, ThreadSettings } from "../core/records.ts";
 
 /** What is in force on a thread, as thread/start or thread/resume answered it. */
-export interface ThreadFacts {
+export interface ThreadFacts extends ThreadSettings {
   readonly threadId: string;
-  readonly cwd: string | null;
-  readonly model: string | null;
-  readonly modelProvider: string | null;
-  readonly serviceTier: string | null;
-  readonly reasoningEffort: string | null;
-  readonly approvalPolicy: ApprovalPolicy | null;
-  readonly sandbox: SandboxMode | null;
 }
 
 export interface TurnOverrides {

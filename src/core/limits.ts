@@ -54,6 +54,8 @@ export const LIMITS = {
   inputBodyBytesMax: 16 * MIB,
   jsonDepthMax: 64,
   jsonKeysMax: 10_000,
+  /** Elements and members of a body together: millions of empty arrays would hold the loop while they are built. */
+  jsonElementsMax: 100_000,
   targetBytesMax: 8 * KIB,
   headerFieldsMax: 100,
   headerBytesMax: 16 * KIB,

@@ -11,8 +11,8 @@ export type SandboxMode = (typeof SANDBOX_MODES)[number];
 /** A word, or an object such as `{granular: {…}}`: passed on to Codex as it came. */
 export type ApprovalPolicy = string | Record<string, unknown>;
 
-/** What `thread/start` was asked for, so that a later thread gets the same; null where it was left to Codex. */
-export interface ThreadProfile {
+/** The settings of a thread that are asked for, answered, and in force alike. */
+export interface ThreadSettings {
   readonly cwd: string | null;
   readonly model: string | null;
   readonly modelProvider: string | null;
@@ -20,6 +20,10 @@ export interface ThreadProfile {
   readonly reasoningEffort: string | null;
   readonly approvalPolicy: ApprovalPolicy | null;
   readonly sandbox: SandboxMode | null;
+}
+
+/** What `thread/start` was asked for, so that a later thread gets the same; null where it was left to Codex. */
+export interface ThreadProfile extends ThreadSettings {
   /** The whole policy where a turn has set one that no `SandboxMode` says; it goes with the next turn. */
   readonly sandboxPolicy: Record<string, unknown> | null;
   readonly personality: string | null;
@@ -29,7 +33,8 @@ export interface ThreadProfile {
   readonly config: Record<string, unknown> | null;
 }
 
-export interface SessionRecord {
+/** Its settings are what is in force, as Codex has answered it. */
+export interface SessionRecord extends ThreadSettings {
   readonly sessionId: string;
   readonly purpose: SessionPurpose;
   /** Codex's id; null until Codex has given one (`registerSession`). */
@@ -40,14 +45,6 @@ export interface SessionRecord {
   readonly childPid: number | null;
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** What is in force, as Codex has answered it. */
-  readonly cwd: string | null;
-  readonly model: string | null;
-  readonly modelProvider: string | null;
-  readonly serviceTier: string | null;
-  readonly reasoningEffort: string | null;
-  readonly approvalPolicy: ApprovalPolicy | null;
-  readonly sandbox: SandboxMode | null;
   readonly currentTurnId: string | null;
   readonly lastTurnId: string | null;
   readonly lastTurnStatus: TurnStatus | null;

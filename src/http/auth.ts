@@ -3,7 +3,7 @@
 // Only `Authorization: Bearer` counts; a query, a cookie or a body is never looked at.
 // Invariant: tokens are kept and compared as SHA-256 digests, in constant time, and no token reaches the log.
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 
@@ -48,5 +48,5 @@ export function createAuthenticator(token: string, clock: Clock, log: Logger): A
 }
 
 function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+  return hash("sha256", token, "buffer");
 }

@@ -2,17 +2,18 @@
 //
 // Deliberately without routes and rules: the guard judges, the table answers. Where it listens is server.ts's matter.
 // Invariant: every way in (request, checkContinue, checkExpectation, upgrade, connect) goes through `judge` first,
-// and what the parser refuses by itself is answered in the same form.
+// and what the parser refuses by itself is answered in the same form. No request ever gets the answer of another.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { HungUp, readJsonBody } from "./body.ts";
+import { ConnectionTable, type Exchange } from "./connection-table.ts";
 import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
 import { parseRefusal } from "./parse-errors.ts";
 import { refusal, refusalOf, successText, type Refusal } from "./reply.ts";
-import { refuseSocket, respondJson, respondRefusal } from "./respond.ts";
+import { bodyIsUnread, refuseSocket, respondJson, respondRefusal } from "./respond.ts";
 import type { Answer, EdgeContext, Route } from "./route.ts";
 
 export interface EdgeServerOptions {
@@ -67,52 +68,36 @@ const DRAINING = refusal("draining", "codexd is stopping");
 const UNKNOWN_EXPECTATION = refusal("bad_request", "Expect: only 100-continue can be expected here");
 const NO_UPGRADE = refusal("bad_request", "Upgrade: only the event stream can be upgraded, to a WebSocket");
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-}
-
 class Connections {
   readonly #options: EdgeServerOptions;
   readonly #edge: EdgeContext;
-  readonly #sockets = new Set<Socket>();
-  /** Those that have not asked for anything yet, as browsers open them in advance. */
-  readonly #fresh = new Set<Socket>();
-  /** The exchange that a socket is in, or was in last. */
-  readonly #exchanges = new WeakMap<Socket, Exchange>();
-  /** Sockets that have had their last word outside of an exchange. */
-  readonly #refused = new WeakSet<Socket>();
+  readonly #table: ConnectionTable;
   #draining = false;
 
   constructor(options: EdgeServerOptions) {
     this.#options = options;
     this.#edge = options.edge;
+    this.#table = new ConnectionTable(options.edge);
   }
 
   add(socket: Socket): void {
-    this.#sockets.add(socket);
-    this.#fresh.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#fresh.delete(socket);
-    });
+    this.#table.add(socket);
   }
 
   drain(): void {
     this.#draining = true;
-    for (const socket of this.#fresh) socket.destroy();
+    this.#table.destroyFresh();
   }
 
-  async destroyAll(): Promise<void> {
-    await Promise.all([...this.#sockets].map((socket) => new Promise<void>((resolve) => {
-      socket.once("close", () => resolve());
-      socket.destroy();
-    })));
+  destroyAll(): Promise<void> {
+    return this.#table.destroyAll();
   }
 
   request(request: IncomingMessage, response: ServerResponse, expectation: Expectation): void {
-    this.#fresh.delete(request.socket);
-    this.#exchanges.set(request.socket, { request, response });
+    const connection = this.#table.get(request.socket);
+    // What follows on a connection that has been told to close is not a request any more (RFC 9112 §9.6).
+    if (connection === undefined || connection.refused) return;
+    connection.begin({ request, response });
     const verdict = this.#judge(request);
     const bodyAwaited = expectation === "continue";
     if (verdict.refused !== null) return this.#refuse(request, response, verdict.refused, bodyAwaited);
@@ -126,9 +111,13 @@ class Connections {
 
   /** Also CONNECT, which the guard lets nobody have. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    this.#fresh.delete(socket);
     // Before anything else: Node has taken its own handlers off this socket.
     socket.on("error", () => socket.destroy());
+    const connection = this.#table.get(socket);
+    if (connection === undefined || connection.refused) return;
+    // Whatever were written now would pass for the answer to the request before.
+    if (connection.unanswered().length > 0) return void socket.destroy();
+    connection.leaveHttp();
     const verdict = this.#judge(request);
     if (verdict.refused !== null) return this.#refuseSocket(socket, verdict.refused, request);
     if (this.#draining) return this.#refuseSocket(socket, DRAINING, request);
@@ -143,12 +132,11 @@ class Connections {
 
   /** The parser gave up, or the sender was too slow; or the socket itself has failed. */
   unreadable(error: Error & { code?: string }, socket: Socket): void {
-    // After an error the parser tells of each further chunk again.
-    if (this.#refused.has(socket)) return;
-    const exchange = this.#exchanges.get(socket);
-    const answering = exchange !== undefined && !exchange.response.writableFinished;
+    const connection = this.#table.get(socket);
+    // After an error the parser tells of each further chunk again; a refusal that waits for the body waits in vain.
+    if (connection?.refused === true) return void connection.lastAnswer?.end();
     // A reply put here would pass for the answer to the request before.
-    const inTheWay = answering && (exchange.request.complete || exchange.response.headersSent);
+    const inTheWay = connection === undefined || connection.unanswered().some(isInTheWay);
     if (inTheWay || !socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     this.#refuseSocket(socket, parseRefusal(error), null);
   }
@@ -187,12 +175,14 @@ class Connections {
   #refuse(request: IncomingMessage, response: ServerResponse, refused: Refusal, bodyAwaited: boolean): void {
     if (response.headersSent) return void response.destroy();
     this.#closeIfDraining(response);
+    // The rest of its body, and all that stands behind it, is thrown away.
+    if (bodyIsUnread(request)) this.#table.get(request.socket)?.refuse(response);
     const { clock, limits } = this.#edge;
     respondRefusal(request, response, refused, { clock, lingerMs: bodyAwaited ? 0 : limits.lingerMs });
   }
 
   #refuseSocket(socket: Socket, refused: Refusal, request: IncomingMessage | null): void {
-    this.#refused.add(socket);
+    this.#table.get(socket)?.refuse(null);
     const { clock, limits } = this.#edge;
     refuseSocket(socket, refused, { clock, lingerMs: limits.lingerMs, body: request?.method !== "HEAD" });
   }
@@ -201,6 +191,10 @@ class Connections {
   #closeIfDraining(response: ServerResponse): void {
     if (this.#draining) response.setHeader("Connection", "close");
   }
+}
+
+function isInTheWay({ request, response }: Exchange): boolean {
+  return request.complete || response.headersSent;
 }
 
 function hangUpSignal(response: ServerResponse): AbortSignal {

@@ -1,7 +1,7 @@
-// Bytes -> a JSON object that is safe to look at: bounded in depth and keys, without a key `__proto__`.
+// Bytes -> a JSON object that is safe to look at: bounded in depth, keys and elements, without a key `__proto__`.
 //
 // Deliberately before any decoder of fields: what is refused here was never a request of ours.
-// Invariant: depth and keys are counted on the bytes, so that a bomb is refused before it is built.
+// Invariant: all three are counted on the bytes, so that a bomb is refused before it is built.
 
 import { isUtf8 } from "node:buffer";
 import { isObject } from "../base/decode.ts";
@@ -28,11 +28,14 @@ const OPEN_SQUARE = 0x5b;
 const CLOSE_CURLY = 0x7d;
 const CLOSE_SQUARE = 0x5d;
 const COLON = 0x3a;
+/** Stands before each element and member but the first. */
+const COMMA = 0x2c;
 
 /** Counts on text that may not be JSON at all: whether it is, the parser says. */
 function checkStructure(bytes: Buffer): void {
   let depth = 0;
   let keys = 0;
+  let elements = 1;
   for (let i = 0; i < bytes.length; i += 1) {
     const byte = bytes[i];
     if (byte === QUOTE) {
@@ -48,6 +51,11 @@ function checkStructure(bytes: Buffer): void {
       keys += 1;
       if (keys > LIMITS.jsonKeysMax) {
         throw new CodexdError("bad_json", `the body has more than ${LIMITS.jsonKeysMax} keys`);
+      }
+    } else if (byte === COMMA) {
+      elements += 1;
+      if (elements > LIMITS.jsonElementsMax) {
+        throw new CodexdError("bad_json", `the body has more than ${LIMITS.jsonElementsMax} elements`);
       }
     }
   }

@@ -5,24 +5,28 @@
 import { chmodSync, lstatSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
+import { isMainThread } from "node:worker_threads";
 import { EXIT, ExitError } from "../core/errors.ts";
 
 export interface TcpPlace {
-  /** As a URL has it: `127.0.0.1`, `[::1]` or `localhost`. */
+  /** As a URL has it: `127.0.0.1` or `[::1]`. */
   readonly hostname: string;
   /** 0 picks one. */
   readonly port: number;
 }
 
-/** @param base an absolute `http://` URL with a loopback host; the configuration has checked it. */
+/**
+ * `localhost` is 127.0.0.1, here and in every URL that is printed: a client that resolves the name may ask ::1 first,
+ * and whoever listens there would be handed the token.
+ *
+ * @param base an absolute `http://` URL with a loopback host; the configuration has checked it.
+ */
 export function tcpPlaceOf(base: string): TcpPlace {
   const { hostname, port } = new URL(base);
-  return { hostname, port: port === "" ? 80 : Number(port) };
+  return { hostname: hostname === "localhost" ? "127.0.0.1" : hostname, port: port === "" ? 80 : Number(port) };
 }
 
 /**
- * `localhost` is 127.0.0.1 alone: whoever asks ::1 first, and is refused there, goes on to it.
- *
  * @returns the port.
  * @throws (rejects) {ExitError} `held` for a port in use, `config` for an address that cannot be listened on.
  */
@@ -50,7 +54,7 @@ export async function listenOnTcp(server: Server, { hostname, port }: TcpPlace):
 export async function listenOnUnixSocket(server: Server, path: string): Promise<void> {
   await clearStaleSocket(path);
   try {
-    await listening(server, () => server.listen({ path }));
+    await listening(server, () => bindPrivately(() => server.listen({ path })));
     chmodSync(path, 0o600);
   } catch (error) {
     throw new ExitError(EXIT.config, `cannot make the socket ${path} (${codeOf(error)})`, { cause: error });
@@ -63,6 +67,21 @@ async function clearStaleSocket(path: string): Promise<void> {
   if (!found.isSocket()) throw new ExitError(EXIT.config, `${path} is in the way of the socket, and is not a socket`);
   if (await answers({ path })) throw new ExitError(EXIT.held, `another program listens on the socket ${path}`);
   rmSync(path, { force: true });
+}
+
+/**
+ * Binds with 0600 from the first moment: between bind and chmod the socket would be open to whom the umask lets in.
+ * Node binds before `listen` returns, so the umask has changed for nobody else.
+ */
+function bindPrivately(bind: () => void): void {
+  // A worker thread may not change the umask of its process: chmod alone must do there.
+  if (!isMainThread) return bind();
+  const before = process.umask(0o177);
+  try {
+    bind();
+  } finally {
+    process.umask(before);
+  }
 }
 
 function listening(server: Server, listen: () => void): Promise<void> {

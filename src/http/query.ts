@@ -2,7 +2,7 @@
 //
 // Invariant: an unknown or a repeated parameter is refused by name, as an unknown field of a body is.
 
-import { DecodeError, type Decoder } from "../base/decode.ts";
+import { DecodeError, shownName, type Decoder } from "../base/decode.ts";
 
 export interface QueryField<T> {
   /** Takes the decoded text; null where the parameter did not come. */
@@ -23,7 +23,7 @@ export function decodeQuery<T extends object>(query: string, shape: QueryShape<T
     if (pair === "") continue;
     const equals = pair.indexOf("=");
     const name = plain(equals === -1 ? pair : pair.slice(0, equals));
-    if (!Object.hasOwn(shape, name)) throw new DecodeError(name, unknownParameter(Object.keys(shape)));
+    if (!Object.hasOwn(shape, name)) throw new DecodeError(shownName(name), unknownParameter(Object.keys(shape)));
     if (sent.has(name)) throw new DecodeError(name, "must not come more than once");
     sent.set(name, equals === -1 ? "" : plain(pair.slice(equals + 1)));
   }

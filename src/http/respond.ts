@@ -8,6 +8,8 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { JSON_TYPE, rawRefusal, refusalText, SECURITY_HEADERS, type Refusal } from "./reply.ts";
 
+const FIXED_FIELDS = [...Object.entries(SECURITY_HEADERS).flat(), "Content-Type", JSON_TYPE];
+
 export function respondJson(
   response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {},
 ): void {
@@ -27,7 +29,7 @@ export function respondRefusal(
   request: IncomingMessage, response: ServerResponse, refused: Refusal, { clock, lingerMs }: RefuseOptions,
 ): void {
   const text = refusalText(refused);
-  if (request.complete || !declaresBody(request)) return respondJson(response, refused.status, text, refused.headers);
+  if (!bodyIsUnread(request)) return respondJson(response, refused.status, text, refused.headers);
   if (response.destroyed) return;
   writeHead(response, refused.status, text, { ...refused.headers, Connection: "close" });
   if (lingerMs === 0) return void response.end(text);
@@ -53,7 +55,12 @@ export function refuseSocket(
   socket.resume();
 }
 
-export function declaresBody(request: IncomingMessage): boolean {
+/** Whether a part of the request may still come: what follows on its connection cannot be told from it. */
+export function bodyIsUnread(request: IncomingMessage): boolean {
+  return !request.complete && declaresBody(request);
+}
+
+function declaresBody(request: IncomingMessage): boolean {
   const length = request.headers["content-length"];
   return request.headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) !== 0);
 }
@@ -61,10 +68,8 @@ export function declaresBody(request: IncomingMessage): boolean {
 function writeHead(
   response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>>,
 ): void {
-  response.writeHead(status, {
-    ...SECURITY_HEADERS,
-    ...headers,
-    "Content-Type": JSON_TYPE,
-    "Content-Length": Buffer.byteLength(text),
-  });
+  // Names and values in turn: what Node would make of an object, without making the object.
+  const fields = [...FIXED_FIELDS, "Content-Length", String(Buffer.byteLength(text))];
+  for (const name in headers) fields.push(name, headers[name] ?? "");
+  response.writeHead(status, fields);
 }

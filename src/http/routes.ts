@@ -85,7 +85,7 @@ const SESSION_ROUTES: readonly Route[] = [
   }),
   route({
     method: "POST", path: "/v1/codexd/sessions/:id/interrupt", query: none, body: noBody,
-    summary: "Interrupt a session's turn and end the processes that it left",
+    summary: "Interrupt a session's turn; answers when it has ended",
     handle: async ({ services, params }) => stopAnswer(await services.sessions.interrupt(idOf(params))),
   }),
   route({

@@ -13,7 +13,7 @@ import type { EventFilter, EventSink, EventStream, Resume } from "../service/ser
 import { eventFrames } from "./event-frames.ts";
 import { decodeSubscription, filterOf, filterOfSubscription, SOCKET_EVENT_SHAPE } from "./event-query.ts";
 import { decodeQuery } from "./query.ts";
-import { refusalOf } from "./reply.ts";
+import { refusalOf, SECURITY_HEADERS } from "./reply.ts";
 import type { EdgeContext, UpgradeCall } from "./route.ts";
 import { createWsConnection, type WsConnection } from "./ws-connection.ts";
 
@@ -30,7 +30,7 @@ export function acceptWebSocket({ edge, pass, request, socket, head }: UpgradeCa
   const query = decodeQuery(pass.query, SOCKET_EVENT_SHAPE);
   const client = new StreamClient(edge);
   const resume = client.open(query.after, filterOf(query));
-  socket.write(upgradeResponse(judgement.accept));
+  socket.write(upgradeResponse(judgement.accept, SECURITY_HEADERS));
   const connection = createWsConnection({ socket, head, handlers: client, clock: edge.clock });
   client.attach(connection, { byToken: pass.byToken });
   client.greet(resume, query.snapshot);

@@ -59,13 +59,14 @@ export function judgeUpgrade({ method, httpVersion, rawHeaders }: UpgradeRequest
   return { ok: true, accept: acceptValue(key) };
 }
 
-/** The whole 101 answer; frames follow it at once. */
-export function upgradeResponse(accept: string): Buffer {
+/** The whole 101 answer, with fields of the caller's own; frames follow it at once. */
+export function upgradeResponse(accept: string, headers: Readonly<Record<string, string>> = {}): Buffer {
   const lines = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
     "Connection: Upgrade",
     `Sec-WebSocket-Accept: ${accept}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }

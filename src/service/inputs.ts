@@ -7,7 +7,7 @@ import {
   required, string,
   type Decoder,
 } from "../base/decode.ts";
-import { createCodexAppServerTextInput } from "../codex/methods.ts";
+import { createCodexAppServerTextInput, type TurnOverrides } from "../codex/methods.ts";
 import { LIMITS } from "../core/limits.ts";
 import {
   SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy, type SandboxMode, type SessionPurpose,
@@ -31,22 +31,12 @@ export interface CreateSessionInput {
   readonly metadata?: Record<string, string> | undefined;
 }
 
-export interface StartTurnInput {
+export interface StartTurnInput extends TurnOverrides {
   readonly sessionId: string;
   readonly input?: string | Array<Record<string, unknown>> | undefined;
   readonly prompt?: string | undefined;
   readonly expectedTurnId?: string | undefined;
   readonly whenBusy?: "reject" | "steer" | undefined;
-  readonly approvalPolicy?: ApprovalPolicy | undefined;
-  readonly sandboxPolicy?: Record<string, unknown> | undefined;
-  readonly cwd?: string | undefined;
-  readonly model?: string | undefined;
-  readonly effort?: string | undefined;
-  readonly summary?: string | undefined;
-  readonly serviceTier?: string | undefined;
-  readonly personality?: string | undefined;
-  readonly collaborationMode?: string | Record<string, unknown> | undefined;
-  readonly outputSchema?: Record<string, unknown> | undefined;
   readonly waitMs?: number | undefined;
   readonly waitFor?: "approval" | "end" | undefined;
 }

@@ -8,6 +8,7 @@ import type { CodexdEvent } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import type { SessionRecord, ThreadProfile, TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
+import { requireDirectory } from "./directories.ts";
 import type { CreateSessionInput } from "./inputs.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurns } from "./open-turns.ts";
@@ -85,6 +86,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     async create(input) {
+      if (input.cwd !== undefined) await requireDirectory("cwd", input.cwd);
       gate.assertOpen();
       const { threadId } = input;
       while (threadId !== undefined && creating.has(threadId)) await creating.get(threadId);
@@ -103,8 +105,15 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     async register(input) {
       gate.assertOpen();
+      const { threadId } = input;
+      // The session that is being made on that thread is the one that is asked for.
+      while (threadId !== undefined && creating.has(threadId)) await creating.get(threadId);
       const found = existing(input);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        await store.settled();
+        return found;
+      }
+      gate.assertOpen();
       const session = draft(input);
       await write("session.registered", session);
       return session;

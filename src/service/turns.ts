@@ -9,6 +9,7 @@ import { readTurnId, sandboxModeOf, turnStartParams, type InputItem, type TurnOv
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { RunningAppServer } from "./app-server.ts";
+import { requireDirectory } from "./directories.ts";
 import { inputItems, type StartTurnInput } from "./inputs.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurn, OpenTurns, SessionChange, TurnOutcome } from "./open-turns.ts";
@@ -75,16 +76,17 @@ export function createTurns(options: TurnsOptions): TurnService {
       // A policy that no mode can say did not come back with the resumed thread: the turn brings it.
       const sandboxPolicy = overrides.sandboxPolicy ?? current.profile.sandboxPolicy ?? undefined;
       await ask(turn, (id) => turnStartParams(id, items, { ...overrides, sandboxPolicy }));
-      // Who wanted it ended may have given up waiting for Codex to name it.
-      if (turn.interruptRequested && turn.phase === "accepted") void interrupts.interrupt(turn).catch(() => undefined);
-      return turn;
     } catch (error) {
       // Codex has begun it, whatever became of the answer: its end comes with its events.
-      if (turn.phase === "accepted") return turn;
-      open.release(turn);
-      open.finish(turn, outcomeOf(error));
-      throw error;
+      if (turn.phase !== "accepted") {
+        open.release(turn);
+        open.finish(turn, outcomeOf(error, gate.isDraining));
+        throw error;
+      }
     }
+    // Who wanted it ended may have given up waiting for Codex to name it.
+    if (turn.interruptRequested && turn.phase === "accepted") void interrupts.interrupt(turn).catch(() => undefined);
+    return turn;
   };
 
   const steer = async (input: StartTurnInput, turnId: string, items: InputItem[]): Promise<OpenTurn> => {
@@ -104,6 +106,7 @@ export function createTurns(options: TurnsOptions): TurnService {
   };
 
   const startOrSteer = async (input: StartTurnInput): Promise<OpenTurn> => {
+    if (input.cwd !== undefined) await requireDirectory("cwd", input.cwd);
     gate.assertOpen();
     const session = requireSession(store, input.sessionId);
     if (session.status === "closed") throw closedError(session.sessionId);
@@ -209,14 +212,12 @@ const UNASKED: TurnOutcome = {
   error: ownTurnError("interrupted", "interrupted before Codex was asked"),
 };
 
-/** How a turn that could not be started has ended: by the child's death, or as a failure of its own. */
-function outcomeOf(error: unknown): TurnOutcome {
+/** How a turn that could not be started has ended: by the end of the child or of codexd, or as a failure of its own. */
+function outcomeOf(error: unknown, isDraining: boolean): TurnOutcome {
   const code = error instanceof CodexdError ? error.code : "internal_error";
-  const died = code === "child_restarted";
-  return {
-    status: died ? "interrupted" : "failed",
-    error: ownTurnError(died ? "child_exited" : code, errorMessage(error)),
-  };
+  const cut = code === "child_restarted" || code === "draining";
+  const reason = cut ? (isDraining ? "daemon_stopped" : "child_exited") : code;
+  return { status: cut ? "interrupted" : "failed", error: ownTurnError(reason, errorMessage(error)) };
 }
 
 /** A turn that runs takes more input, and no other settings. @throws {DecodeError} */

@@ -8,6 +8,8 @@ export interface WorkGate {
   /** @throws {CodexdError} `draining` or `wrong_mode`. */
   assertOpen(): void;
   drain(): void;
+  /** The daemon has begun to stop. */
+  readonly isDraining: boolean;
 }
 
 export function createWorkGate(mode: DaemonMode): WorkGate {
@@ -21,6 +23,9 @@ export function createWorkGate(mode: DaemonMode): WorkGate {
     },
     drain() {
       draining = true;
+    },
+    get isDraining() {
+      return draining;
     },
   };
 }

@@ -81,14 +81,19 @@ export class Checkpoints {
 
   /** Writes all that lags, and no more after that. @throws when the disk fails or is full. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.cancel();
-    await this.#running;
+    await this.abandon();
     const { targets, journal } = this.#options;
     for (const target of targets) {
       if (target.seq < journal.lastSeq || target.revision !== target.table.revision) await this.#write(target);
     }
     if (this.#recentRevision !== this.#options.recent.revision) await this.#writeRecent();
+  }
+
+  /** Begins no write any more; resolves when the one under way has ended. */
+  async abandon(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#running;
   }
 
   #run(): void {

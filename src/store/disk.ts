@@ -7,6 +7,7 @@
 
 import fs from "node:fs";
 import fsp from "node:fs/promises";
+import { dirname } from "node:path";
 
 /** An open file. One writer at a time; offsets are bytes from the start of the file. */
 export interface DiskFile {
@@ -178,9 +179,15 @@ function kindOf(stats: fs.Stats): DiskStat["kind"] {
   return stats.isSymbolicLink() ? "link" : "other";
 }
 
+/** One by one: under a umask that takes the owner's own bits away nothing could be made in the one before. */
 async function makeDirectory(path: string): Promise<void> {
-  const firstMade = await fsp.mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-  if (firstMade !== undefined) await fsp.chmod(path, DIRECTORY_MODE);
+  const missing = [path];
+  for (let at = dirname(path); (await statName(at)) === undefined; at = dirname(at)) missing.unshift(at);
+  for (const directory of missing) {
+    // `recursive` lets those pass that are there; they keep their mode.
+    const made = await fsp.mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    if (made !== undefined) await fsp.chmod(directory, DIRECTORY_MODE);
+  }
 }
 
 function settle(start: (done: (error: Error | null) => void) => void): Promise<void> {

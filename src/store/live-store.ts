@@ -174,6 +174,8 @@ export class LiveStore<T extends Tables> implements Store<T> {
       await retention.run();
       await state.writeClean();
     } finally {
+      // Whatever has failed: after the lock is given up nothing of this store may still write.
+      await checkpoints.abandon();
       await lock.release();
     }
   }

@@ -39,6 +39,24 @@ export async function acquireLock(disk: Disk, directory: string): Promise<Lock> 
   }
 }
 
+/**
+ * The pid of the process that holds `directory`, in its own words; null where nobody does, or says nothing.
+ * Takes nothing and changes nothing.
+ *
+ * @throws {ExitError} `held` when the system does not let it be told.
+ */
+export async function readLockOwner(disk: Disk, directory: string): Promise<number | null> {
+  const sockets = await openSocketDirectory(disk, directory);
+  try {
+    const newest = await newestGeneration(disk, directory);
+    const answer = newest === 0 ? undefined : await probe(sockets.pathOf(nameOf(newest)));
+    const pid = answer === undefined ? undefined : parseObject(answer)?.["pid"];
+    return typeof pid === "number" ? pid : null;
+  } finally {
+    await sockets.close();
+  }
+}
+
 async function acquire(disk: Disk, directory: string, sockets: SocketDirectory): Promise<Lock> {
   const info = `${JSON.stringify(await describeOwner(disk), null, 2)}\n`;
   // A name that the next start removes, should this one die before it does.

@@ -6,19 +6,20 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 
 import { EXIT, ExitError } from "../core/errors.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import { errorCode, type Disk, type DiskStat } from "./disk.ts";
 import { createFile, replaceFile } from "./replace-file.ts";
 
 const TOKEN_FILE = "token";
 const HEADER_FILE = "curl-header";
 const TOKEN_BYTES = 32;
+const OPEN_TO_OTHERS = 0o077;
 /** 32 bytes in base64url, without padding. */
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 /**
  * The token in `stateDir`, made at the first call ever; writes the header file where it is missing or stale.
  *
- * @throws {ExitError} `config` when the file does not hold a token.
+ * @throws {ExitError} `config` as `readToken`, and when what is in the way of the header file is not the user's own.
  */
 export async function loadOrCreateToken(disk: Disk, stateDir: string): Promise<string> {
   if ((await disk.stat(tokenPath(stateDir))) === undefined) {
@@ -30,22 +31,18 @@ export async function loadOrCreateToken(disk: Disk, stateDir: string): Promise<s
     }
   }
   const token = await readToken(disk, stateDir);
-  if ((await readHeader(disk, stateDir)) !== headerOf(token)) await writeHeader(disk, stateDir, token);
+  if ((await readPrivate(disk, headerPath(stateDir))) !== headerOf(token)) await writeHeader(disk, stateDir, token);
   return token;
 }
 
-/** @throws {ExitError} `config` when there is no token in `stateDir`, or the file does not hold one. */
-export async function readToken(disk: Disk, stateDir: string): Promise<string> {
+/**
+ * @throws {ExitError} `config` when there is no token in `stateDir`, when the file does not hold one, or when others
+ * can read or have made it: then it is no secret.
+ */
+export async function readToken(disk: Disk, stateDir: string, uid = process.getuid?.()): Promise<string> {
   const file = tokenPath(stateDir);
-  let text: string;
-  try {
-    text = (await disk.readFile(file)).toString("utf8");
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === "ENOENT") throw new ExitError(EXIT.config, `there is no token at ${file}: codexd has not run there`);
-    if (code === "ELOOP") throw new ExitError(EXIT.config, `the token file ${file} is a symbolic link`);
-    throw error;
-  }
+  const text = await readPrivate(disk, file, uid);
+  if (text === undefined) throw new ExitError(EXIT.config, `there is no token at ${file}: codexd has not run there`);
   const token = text.trim();
   if (TOKEN.test(token)) return token;
   const problem = token === "" ? "is empty" : "does not hold a token (43 characters of base64url)";
@@ -76,13 +73,28 @@ function headerOf(token: string): string {
   return `Authorization: Bearer ${token}\n`;
 }
 
-async function readHeader(disk: Disk, stateDir: string): Promise<string | undefined> {
+/** Undefined where there is nothing. Looked at before it is opened, since a FIFO would hold whoever opens it. */
+async function readPrivate(disk: Disk, file: string, uid = process.getuid?.()): Promise<string | undefined> {
+  const found = await disk.stat(file);
+  if (found === undefined) return undefined;
+  const problem = whyNotPrivate(found, uid);
+  if (problem !== null) throw new ExitError(EXIT.config, `the file ${file} cannot be used: ${problem}`);
   try {
-    return (await disk.readFile(headerPath(stateDir))).toString("utf8");
+    return (await disk.readFile(file)).toString("utf8");
   } catch (error) {
+    // It went in this moment.
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** @param uid the user's id; undefined where the platform has none. */
+function whyNotPrivate({ kind, mode, uid: owner }: DiskStat, uid: number | undefined): string | null {
+  if (kind === "link") return "it is a symbolic link";
+  if (kind !== "file") return "it is not a regular file";
+  if (uid !== undefined && owner !== uid) return `it belongs to the user with id ${owner}, not to this one (${uid})`;
+  if ((mode & OPEN_TO_OTHERS) === 0) return null;
+  return `it is open to others (mode ${mode.toString(8)}); remove it, and the next start makes a new one`;
 }
 
 function writeHeader(disk: Disk, stateDir: string, token: string): Promise<void> {

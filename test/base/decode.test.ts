@@ -112,6 +112,25 @@ for (const [value, message] of badObjects) {
   });
 }
 
+test("an unknown name is cut at 100 characters, and is JSON text unless it is a plain word", () => {
+  const shown = (name: string): string => {
+    try {
+      input({ name: "a", [name]: 1 }, "");
+    } catch (error) {
+      return (error as DecodeError).path;
+    }
+    return assert.fail(`${name} was taken`);
+  };
+  assert.equal(shown("aZ_0.-"), "aZ_0.-");
+  assert.equal(shown("a".repeat(100)), "a".repeat(100));
+  assert.equal(shown("a".repeat(101)), `${"a".repeat(100)}…`);
+  assert.equal(shown("a b\n"), '"a b\\n"');
+  assert.equal(shown(""), '""');
+  assert.equal(shown(`<${"a".repeat(100)}`), `"<${"a".repeat(99)}…"`);
+  const path = `x."${"é".repeat(100)}…"`;
+  assert.throws(() => decode.record(decode.string)({ ["é".repeat(101)]: 1 }, "x"), { path });
+});
+
 test("an object without fields says so", () => {
   assert.throws(() => decode.object({})({ a: 1 }, ""), { message: "a: unknown field; no fields are taken here" });
 });

@@ -119,16 +119,46 @@ test("secrets reach neither log, nor event, nor kept line, on both streams", () 
   assert.equal(stdoutLog.text, "Authorization: Bearer [redacted] [redacted]\n");
 });
 
-test("noise is logged whole and told up to its limit", () => {
-  const { output, stdoutLog, events } = rig();
+test("noise is logged whole and told up to its limit, what comes close together in one event", async () => {
+  const { clock, output, stdoutLog, events } = rig();
   const exact = "n".repeat(LIMITS.childNoiseCharsMax);
   output.noise(exact);
   output.noise(`${exact}m`);
-  assert.deepEqual(events[0], {
-    level: "warn", type: "child.stdout", message: exact, detail: { pid: 7, text: exact },
-  });
-  assert.equal(events[1]?.detail["text"], exact);
+  await clock.advance(INTERVAL_MS - 1);
+  assert.deepEqual(events, []);
+  await clock.advance(1);
+  assert.deepEqual(events, [{
+    level: "warn", type: "child.stdout", message: exact,
+    detail: { pid: 7, text: `${exact}\n${exact}`, lines: 2, droppedLines: 0 },
+  }]);
   assert.equal(stdoutLog.text, `${exact}\n${exact}m\n`);
+});
+
+test("noise without end is told 20 times a second, apart from stderr, and counted beyond its limit", async () => {
+  const { clock, output, stderr, events } = rig();
+  const line = "n".repeat(LIMITS.childNoiseCharsMax);
+  for (let ms = 0; ms < 1000; ms += 10) {
+    for (let i = 0; i < 20; i += 1) output.noise(line);
+    if (ms % 100 === 0) stderr("quiet\n");
+    await clock.advance(10);
+  }
+  const noise = events.filter(({ type }) => type === "child.stdout");
+  assert.equal(noise.length, LIMITS.childStderrEventsPerSecond);
+  for (const { detail } of noise) {
+    const { text, lines, droppedLines } = detail as unknown as { text: string; lines: number; droppedLines: number };
+    assert.ok(text.length <= LIMITS.childStderrLineBytesMax + (LIMITS.childNoiseCharsMax + 1) * 2);
+    assert.equal(text.split("\n").length, lines);
+    assert.equal(lines + droppedLines, 100);
+  }
+  assert.equal(events.filter(({ type }) => type === "child.stderr").length, 10);
+});
+
+test("flush tells noise that is held back, and leaves no timer", () => {
+  const { clock, output, events } = rig();
+  output.noise("last words");
+  output.flush();
+  assert.deepEqual(events.map(({ type, message }) => [type, message]), [["child.stdout", "last words"]]);
+  assert.deepEqual(clock.dueInMs, []);
 });
 
 test("a line without an end is dropped and counted, and does not silence what follows", () => {

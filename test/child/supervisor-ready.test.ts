@@ -133,3 +133,20 @@ test("a Codex that tells no version runs all the same", async () => {
   assert.deepEqual([supervisor.state.status, supervisor.version], ["running", null]);
   assert.equal(event("app-server.connected")?.message, "connected to Codex of unknown version");
 });
+
+test("one that has closed its stdout is asked nothing more: who comes waits for the next", async () => {
+  const { supervisor, spawner, clock, connect, seen } = createSupervisedChild();
+  void supervisor.start();
+  const child = await connect();
+  child.stdout.end();
+  assert.deepEqual([supervisor.current, supervisor.state.status], [undefined, "restarting"]);
+  const waiting = supervisor.ready();
+  await settle();
+  child.emitExit(1);
+  assert.deepEqual(seen.filter((what) => what === "status restarting"), ["status restarting"]);
+  await clock.advance(250);
+  assert.equal(spawner.children.length, 2);
+  await connect();
+  const server = await waiting;
+  assert.deepEqual([server.generation, server], [2, supervisor.current]);
+});

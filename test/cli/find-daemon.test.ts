@@ -3,7 +3,7 @@
 // The listeners are real; what counts most here is where no connection is made and no token goes.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
@@ -12,7 +12,7 @@ import { findDaemon } from "../../src/cli/find-daemon.ts";
 import { parseCodexdCliRequest } from "../../src/cli/parse.ts";
 import { resolveConfigWithSources } from "../../src/config.ts";
 import { EXIT } from "../../src/core/errors.ts";
-import { makeStateDir, startFakeDaemon } from "../support/cli-daemon.ts";
+import { holdLock, makeStateDir, startFakeDaemon } from "../support/cli-daemon.ts";
 import { createFakeIo, createParts, type FakeIoOptions } from "../support/cli-io.ts";
 
 function contextOf(flags: readonly string[], options: FakeIoOptions = {}): CliContext {
@@ -33,6 +33,7 @@ async function listenOn(t: TestContext, socketPath: string): Promise<void> {
   await startFakeDaemon(t, socketPath, () => assert.fail("finding a daemon asks it nothing"));
 }
 
+const SECRET = "s".repeat(43);
 const TCP_STATE = { pid: 7, baseUrl: "http://127.0.0.1:9", socketPath: null };
 
 describe("the socket of the state directory", () => {
@@ -80,28 +81,42 @@ describe("the socket of the state directory", () => {
 });
 
 describe("TCP, when the socket is off", () => {
-  const alive = { alive: (pid: number) => pid === 7 };
+  const alive = { alive: () => true };
 
-  test("is taken while the process of daemon-state.json lives, with the directory's token", async (t) => {
-    const stateDir = makeStateDir(t, { "daemon-state.json": TCP_STATE, token: "secret\n" });
-    assert.deepEqual(await findDaemon(contextOf(["--state-dir", stateDir], alive)),
-      { kind: "tcp", baseUrl: "http://127.0.0.1:9", token: "secret" });
+  test("is taken while the process of daemon-state.json holds the lock, with the directory's token", async (t) => {
+    const stateDir = makeStateDir(t, { "daemon-state.json": TCP_STATE });
+    await holdLock(t, stateDir, 7);
+    const file = path.join(stateDir, "token");
+    writeFileSync(file, `${SECRET}\n`, { mode: 0o600 });
+    assert.deepEqual(await findDaemon(contextOf(["--state-dir", stateDir])),
+      { kind: "tcp", baseUrl: "http://127.0.0.1:9", token: SECRET });
+    chmodSync(file, 0o644);
+    await assert.rejects(findDaemon(contextOf(["--state-dir", stateDir])),
+      { exitCode: EXIT.config, message: /token cannot be used: it is open to others/ });
   });
 
   test("is taken when this command says off, or auth none says that there is no token", async (t) => {
     const { pid, baseUrl } = TCP_STATE;
-    const stateDir = makeStateDir(t, { "daemon-state.json": { pid, baseUrl }, token: "secret" });
-    const target = await findDaemon(contextOf(["--state-dir", stateDir, "--socket", "off"], alive));
-    assert.deepEqual(target, { kind: "tcp", baseUrl: "http://127.0.0.1:9", token: "secret" });
-    const open = { ...alive, env: { BAA_CODEXD_AUTH: "none" } };
-    assert.deepEqual(await findDaemon(contextOf(["--state-dir", stateDir, "--socket", "off"], open)),
-      { kind: "tcp", baseUrl: "http://127.0.0.1:9", token: null });
+    const stateDir = makeStateDir(t, { "daemon-state.json": { pid, baseUrl } });
+    await holdLock(t, stateDir, 7);
+    const off = ["--state-dir", stateDir, "--socket", "off"];
+    const without = { kind: "tcp", baseUrl: "http://127.0.0.1:9", token: null };
+    assert.deepEqual(await findDaemon(contextOf(off)), without, "its daemon was started with --auth none");
+    writeFileSync(path.join(stateDir, "token"), SECRET, { mode: 0o600 });
+    assert.deepEqual(await findDaemon(contextOf(off)), { ...without, token: SECRET });
+    assert.deepEqual(await findDaemon(contextOf(off, { env: { BAA_CODEXD_AUTH: "none" } })), without);
   });
 
-  test("is not when that process is dead, or the files name none", async (t) => {
-    const dead = makeStateDir(t, { "daemon-state.json": { ...TCP_STATE, pid: 8 }, token: "secret" });
-    await assert.rejects(findDaemon(contextOf(["--state-dir", dead], alive)),
-      { exitCode: EXIT.noDaemon, message: /process 8, has ended/ });
+  test("is not when nobody or another holds the lock, though a process of that number lives", async (t) => {
+    for (const owner of [null, 8]) {
+      const stateDir = makeStateDir(t, { "daemon-state.json": TCP_STATE, token: SECRET });
+      if (owner !== null) await holdLock(t, stateDir, owner);
+      await assert.rejects(findDaemon(contextOf(["--state-dir", stateDir], alive)),
+        { exitCode: EXIT.noDaemon, message: /process 7, does not hold the lock/ });
+    }
+  });
+
+  test("is not when the files name none", async (t) => {
     for (const files of [{}, { "daemon-state.json": { pid: 7, socketPath: null } },
       { "daemon-state.json": { ...TCP_STATE, pid: null } }]) {
       const stateDir = makeStateDir(t, files);
@@ -112,7 +127,8 @@ describe("TCP, when the socket is off", () => {
 
   test("a URL in the file that leads elsewhere gets no token", async (t) => {
     const state = { ...TCP_STATE, baseUrl: "http://example.test:9" };
-    const stateDir = makeStateDir(t, { "daemon-state.json": state, token: "secret" });
+    const stateDir = makeStateDir(t, { "daemon-state.json": state });
+    await holdLock(t, stateDir, 7);
     await assert.rejects(findDaemon(contextOf(["--state-dir", stateDir], alive)),
       { exitCode: EXIT.config, message: /daemon-state\.json: must be on a loopback host/ });
   });

@@ -39,6 +39,20 @@ describe("what is sent", () => {
     }
   });
 
+  test("localhost is 127.0.0.1, whoever listens on the same port of ::1", async (t) => {
+    const daemon = await startFakeDaemon(t, null, (_, response) => answerJson(response, 200, {}));
+    const { port } = new URL(daemon.baseUrl);
+    const heard: string[] = [];
+    const thief = createServer((socket) => socket.on("data", (bytes: Buffer) => heard.push(bytes.toString())));
+    // A machine without IPv6 has no such thief.
+    await new Promise<void>((resolve) => thief.listen(Number(port), "::1", resolve).on("error", () => resolve()));
+    t.after(() => void thief.close());
+    const target: DaemonTarget = { kind: "tcp", baseUrl: `http://localhost:${port}`, token: "abc" };
+    assert.equal((await requestJson(target, ask, systemClock)).status, 200);
+    assert.equal(daemon.seen[0]?.headers.host, `127.0.0.1:${port}`);
+    assert.deepEqual(heard, []);
+  });
+
   test("a body goes as JSON with its length; a POST without one has length 0", async (t) => {
     const { daemon, target } = await overSocket(t, (_, response) => answerJson(response, 200, {}));
     await requestJson(target, { ...ask, method: "POST", body: '{"a":"é"}' }, systemClock);

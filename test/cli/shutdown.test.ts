@@ -7,7 +7,7 @@ import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { runCodexdCli } from "../../src/cli/run.ts";
-import { answerAsDaemon, answerJson, makeStateDir, startFakeDaemon } from "../support/cli-daemon.ts";
+import { answerAsDaemon, answerJson, holdLock, makeStateDir, startFakeDaemon } from "../support/cli-daemon.ts";
 import { createFakeIo, createParts, type FakeIo, type FakeIoOptions } from "../support/cli-io.ts";
 
 async function shutdown(stateDir: string, options: FakeIoOptions): Promise<{ code: number; io: FakeIo }> {
@@ -15,9 +15,13 @@ async function shutdown(stateDir: string, options: FakeIoOptions): Promise<{ cod
   return { code: await runCodexdCli(["shutdown", "--state-dir", stateDir], io, createParts()), io };
 }
 
-async function daemonWith(t: TestContext, answers: number, state: unknown): Promise<string> {
+/** @param owner who holds the lock, null for nobody. */
+async function daemonWith(
+  t: TestContext, answers: number, state: unknown, owner: number | null = answers,
+): Promise<string> {
   const stateDir = makeStateDir(t, state === null ? {} : { "daemon-state.json": state });
   await startFakeDaemon(t, path.join(stateDir, "codexd.sock"), answerAsDaemon(answers));
+  if (owner !== null) await holdLock(t, stateDir, owner);
   return stateDir;
 }
 
@@ -87,6 +91,15 @@ describe("nothing is signalled", () => {
     const stateDir = await daemonWith(t, 4711, { pid: 4711 });
     const { code, io } = await shutdown(stateDir, { alive: () => false });
     assert.deepEqual([code, io.terminated], [1, []]);
+  });
+
+  test("when nobody or another holds the lock of the directory: 1", async (t) => {
+    for (const owner of [null, 4712]) {
+      const stateDir = await daemonWith(t, 4711, { pid: 4711 }, owner);
+      const { code, io } = await shutdown(stateDir, { alive: () => true });
+      assert.deepEqual([code, io.terminated], [1, []]);
+      assert.match(io.err(), /process 4711 does not hold the lock of .*: nothing was ended/);
+    }
   });
 
   test("when the daemon answers with an error: 1", async (t) => {

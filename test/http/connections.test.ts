@@ -78,6 +78,7 @@ test("what the parser lets through the guard refuses", async (t) => {
     [head(edge, `GET ${STATUS} HTTP/1.1`, "Sec-Fetch-Site: cross-site"), 403, "cross_site"],
     [head(edge, "GET /nowhere HTTP/1.1"), 404, "not_found"],
     [head(edge, `GET ${STATUS} HTTP/1.1`, "Expect: 200-ok"), 400, "bad_request"],
+    [head(edge, `POST ${STATUS} HTTP/1.1`, "Transfer-Encoding: gzip, chunked"), 400, "bad_request"],
   ];
   for (const place of bothPlaces(edge)) {
     for (const [bytes, status, code] of cases) {

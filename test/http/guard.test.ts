@@ -78,6 +78,17 @@ test("only HTTP/1.1 passes", () => {
   for (const version of ["0.9", "1.0", "2.0"]) refused({ version }, 505, "http_version_not_supported");
 });
 
+test("a body comes plainly or in chunks, and in no other coding", () => {
+  const coded = (codings: readonly string[]): string[] =>
+    [...HOST, ...TOKEN, ...codings.flatMap((coding) => ["Transfer-Encoding", coding])];
+  for (const transport of TRANSPORTS) {
+    for (const coding of ["chunked", "Chunked"]) passed({ transport, headers: coded([coding]) });
+    for (const codings of [["gzip, chunked"], ["chunked, chunked"], ["identity"], [""], ["chunked", "chunked"]]) {
+      refused({ transport, headers: coded(codings) }, 400, "bad_request");
+    }
+  }
+});
+
 test("the target is a path in origin form with at most 8 KiB", () => {
   const wrong = ["http://127.0.0.1:4319/healthz", "//healthz", "//evil.test/x", "*", "", "x", "/a#b", "/%zz", "/%ff"];
   for (const url of wrong) refused({ url }, 400, "bad_target");

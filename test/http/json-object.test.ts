@@ -52,6 +52,15 @@ test("keys have their bound, repeated ones count, and colons in strings do not",
   parseJsonObject(Buffer.from(`{"a":"${":".repeat(20_000)}"}`));
 });
 
+test("elements have their bound, wherever they stand, and commas in strings do not count", () => {
+  const zeros = (count: number): string => `{"a":[${"0,".repeat(count - 1)}0]}`;
+  parseJsonObject(Buffer.from(zeros(LIMITS.jsonElementsMax)));
+  refused(zeros(LIMITS.jsonElementsMax + 1), /more than 100000 elements/);
+  refused(`{"a":[${"[],".repeat(LIMITS.jsonElementsMax)}[]]}`, /more than 100000 elements/);
+  refused(`{"a":[${`[${"0,".repeat(999)}0],`.repeat(101)}0]}`, /more than 100000 elements/);
+  parseJsonObject(Buffer.from(`{"a":"${",".repeat(200_000)}"}`));
+});
+
 test("a key __proto__ is refused however it is written, as a value it is not", () => {
   refused('{"__proto__":{"isAdmin":true}}', /__proto__/);
   refused('{"a":[{"\\u005f_proto__":1}]}', /__proto__/);

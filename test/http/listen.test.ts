@@ -4,11 +4,12 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
+import { Worker } from "node:worker_threads";
 import { EXIT, ExitError, type ExitCode } from "../../src/core/errors.ts";
 import { listenOnTcp, listenOnUnixSocket, tcpPlaceOf } from "../../src/http/listen.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
@@ -28,12 +29,12 @@ async function refused(listening: Promise<unknown>, exitCode: ExitCode, message:
 test("a base URL says where; without a port it is 80", () => {
   assert.deepEqual(tcpPlaceOf("http://127.0.0.1:4319"), { hostname: "127.0.0.1", port: 4319 });
   assert.deepEqual(tcpPlaceOf("http://[::1]:0"), { hostname: "[::1]", port: 0 });
-  assert.deepEqual(tcpPlaceOf("http://localhost"), { hostname: "localhost", port: 80 });
+  assert.deepEqual(tcpPlaceOf("http://LocalHost"), { hostname: "127.0.0.1", port: 80 });
 });
 
 test("port 0 picks one, and localhost is 127.0.0.1", async (t) => {
   const server = makeServer(t);
-  const port = await listenOnTcp(server, { hostname: "localhost", port: 0 });
+  const port = await listenOnTcp(server, tcpPlaceOf("http://localhost:0"));
   assert.ok(port > 0);
   const address = server.address();
   assert.ok(typeof address === "object" && address?.address === "127.0.0.1");
@@ -65,6 +66,37 @@ test("a socket is 0600 and replaces one that nobody answers on", async (t) => {
   leaveSocket(stale);
   await listenOnUnixSocket(makeServer(t), stale);
   assert.equal(statSync(stale).mode & 0o777, 0o600);
+});
+
+test("a socket is closed to others from the moment it is bound, and the umask is as it was", async (t) => {
+  const file = path.join(makeTempDir(t), "s.sock");
+  const server = makeServer(t);
+  const before = process.umask(0);
+  t.after(() => process.umask(before));
+  let modeAtBind = -1;
+  const listen = server.listen.bind(server) as (options: { path: string }) => Server;
+  server.listen = ((options: { path: string }) => {
+    listen(options);
+    modeAtBind = statSync(file).mode & 0o777;
+    return server;
+  }) as Server["listen"];
+  await listenOnUnixSocket(server, file);
+  assert.equal(modeAtBind, 0o600);
+  assert.equal(process.umask(), 0);
+});
+
+test("a worker thread, which may not change the umask, listens all the same", async (t) => {
+  const file = path.join(makeTempDir(t), "s.sock");
+  const module = JSON.stringify(new URL("../../src/http/listen.ts", import.meta.url).href);
+  // tsx has no part in worker threads unless it is asked.
+  const program = `const { createServer } = require("node:http");
+    import("tsx/esm/api").then(({ register }) => register()).then(() => import(${module}))
+      .then(({ listenOnUnixSocket }) => listenOnUnixSocket(createServer(), ${JSON.stringify(file)}))
+      .then(() => require("node:worker_threads").parentPort.postMessage("listens"));`;
+  const worker = new Worker(program, { eval: true });
+  t.after(() => worker.terminate());
+  assert.deepEqual(await once(worker, "message"), ["listens"]);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
 test("what is no socket is left alone", async (t) => {

@@ -40,6 +40,11 @@ test("unknown and repeated parameters are refused by name", () => {
   assert.throws(() => decodeQuery("a=1", shape), /there are limit, cursor/);
 });
 
+test("a name that is no plain word is shown as JSON text, a long one cut", () => {
+  assert.equal(refusedPath("%1b%5B2Jx=1"), '"\\u001b[2Jx"');
+  assert.equal(refusedPath(`${"a".repeat(101)}=1`), `${"a".repeat(100)}…`);
+});
+
 test("a number is plain digits within its bounds", () => {
   for (const text of ["", "0", "1001", "-1", "1.0", "1e2", "0x10", "%201", "99999999999999999"]) {
     assert.equal(refusedPath(`limit=${text}`), "limit");

@@ -21,7 +21,7 @@ const EVENTS = "/v1/codexd/events";
 
 test("it has a base URL only while it listens, and stops more than once", async (t) => {
   const edge = await startEdge(t, { service: { localApiBase: "http://localhost:0" } });
-  assert.match(edge.edge.baseUrl ?? "", /^http:\/\/localhost:\d+$/);
+  assert.match(edge.edge.baseUrl ?? "", /^http:\/\/127\.0\.0\.1:\d+$/);
   assert.ok(existsSync(edge.socketPath));
   await Promise.all([edge.edge.stop(), edge.edge.stop()]);
   assert.equal(edge.edge.baseUrl, null);

@@ -216,3 +216,37 @@ test("a new token closes with 4401 what the old one opened, and nothing on the U
   unix.destroy();
   again.destroy();
 });
+
+test("subscribed waits for the journal, and is said of the newest subscription only", async (t) => {
+  const edge = await startEdge(t);
+  const { events } = edge.services;
+  const client = await greeted(edge);
+  const first = createDeferred<void>();
+  const second = createDeferred<void>();
+  events.ready = first.promise;
+  client.send({ type: "subscribe", session: "a" });
+  await until(() => events.opened.length === 2);
+  events.ready = second.promise;
+  client.send({ type: "subscribe", session: "b" });
+  await until(() => events.opened.length === 3);
+  first.resolve();
+  client.send({ type: "ping" });
+  assert.deepEqual(await client.next(), { type: "pong" }, "the first one was given up, the second still waits");
+  second.resolve();
+  assert.equal((await client.next() as { type: string }).type, "subscribed");
+  events.publish({ detail: { sessionId: "a" } }, { detail: { sessionId: "b" } });
+  assert.equal((await client.next() as { event: { seq: number } }).event.seq, 2);
+  client.destroy();
+});
+
+test("a subscription whose journal cannot be waited for closes with 1011", async (t) => {
+  const edge = await startEdge(t);
+  const client = await greeted(edge);
+  const ready = createDeferred<void>();
+  edge.services.events.ready = ready.promise;
+  client.send({ type: "subscribe" });
+  ready.promise.catch(() => undefined);
+  await until(() => edge.services.events.opened.length === 2);
+  ready.reject(new Error("broken"));
+  assert.equal((await client.closed).code, 1011);
+});

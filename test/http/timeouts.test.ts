@@ -53,6 +53,20 @@ test("an idle connection is kept for a while, then closed", async (t) => {
   await connection.closed;
 });
 
+test("blank lines between requests do not keep a connection for ever, a stream is kept", async (t) => {
+  const limits = { keepAliveMs: 40, headersMs: 40, connectionsCheckMs: 10 };
+  const edge = await startEdge(t, { limits });
+  const stream = edge.open({ path: "/v1/codexd/events?format=ndjson" });
+  await stream.until((text) => text.includes("x-ndjson"));
+  const connection = edge.open({ path: "/healthz" });
+  await connection.reply();
+  const drip = setInterval(() => connection.socket.write("\r\n"), 5);
+  t.after(() => clearInterval(drip));
+  await connection.closed;
+  assert.equal(stream.socket.closed, false);
+  stream.socket.destroy();
+});
+
 test("waiting for an answer is not slow", async (t) => {
   const edge = await startEdge(t, { limits: QUICK });
   const hold = createDeferred<void>();

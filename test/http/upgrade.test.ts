@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SECURITY_HEADERS } from "../../src/http/reply.ts";
 import { startEdge, TOKEN, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { exchange, requestBytes, type RawReply } from "../support/raw-http.ts";
 import { connectWs } from "../support/ws-client.ts";
@@ -67,7 +68,9 @@ test("only a right handshake on the event stream opens a WebSocket", async (t) =
     assert.equal(reply.headers["upgrade"], "websocket");
   }
   assert.deepEqual(edge.services.events.opened, []);
-  assert.equal((await upgrade(edge, {})).status, 101);
+  const taken = await upgrade(edge, {});
+  assert.equal(taken.status, 101);
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) assert.equal(taken.headers[name.toLowerCase()], value);
 });
 
 test("a query that is none, or a cursor that is ahead, is refused in plain HTTP", async (t) => {

@@ -88,4 +88,5 @@ test("the answer is complete and agrees on nothing", () => {
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
       `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
   );
+  assert.match(upgradeResponse(ACCEPT, { A: "b", C: "d" }).toString(), /: [^ ]+\r\nA: b\r\nC: d\r\n\r\n$/);
 });

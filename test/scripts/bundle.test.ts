@@ -26,7 +26,8 @@ test("imports of every form, names that meet, and what is exported", async (t) =
       'export const own = path.basename("x/y") + used;', "",
     ].join("\n"),
     "sub/a.js": [
-      'import { B, name as other } from "./b.js";', 'import * as os from "node:os";', 'import { sep } from "node:path";',
+      'import { B, name as other } from "./b.js";', 'import * as os from "node:os";',
+      'import { sep } from "node:path";',
       'const name = "a";', "export function used() { return [name, other, typeof os.EOL, sep, new B().x].join(); }",
       "export const hidden = 7;", "",
     ].join("\n"),

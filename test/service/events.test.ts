@@ -175,3 +175,18 @@ test("a journal that cannot be read ends the stream with the error", async () =>
   await until(() => sink.failed.length === 1);
   events.dispose();
 });
+
+test("a journal that has failed is told to who waits for it, and rejects nothing behind anyone's back", async (t) => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): void => void unhandled.push(error);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const store = createMemoryStore(systemClock);
+  const events = createEvents({ ...store, settled: () => Promise.reject(new Error("EIO")) }, systemClock);
+  const ignored = events.open({ after: null, filter: ALL, sink: collect() });
+  ignored.start();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(unhandled, []);
+  await assert.rejects(events.open({ after: null, filter: ALL, sink: collect() }).ready, { message: "EIO" });
+  events.dispose();
+});

@@ -73,3 +73,27 @@ test("when the journal cannot keep up Codex is not read, until half of it is on 
   rig.store.setPending(LIMITS.journalPendingBytesMax / 2);
   assert.deepEqual(rig.codex.flow, ["pause", "resume"]);
 });
+
+test("what comes while there is no child to hold back does not keep the next one from being held back", async () => {
+  const rig = createServiceRig();
+  rig.codex.goDown();
+  rig.store.setPending(LIMITS.journalPendingBytesMax + 1);
+  rig.say("warning", { message: "nobody to hold back" });
+  assert.deepEqual(rig.codex.flow, []);
+  rig.codex.restart();
+  rig.say("warning", { message: "one" });
+  rig.say("warning", { message: "two" });
+  assert.deepEqual(rig.codex.flow, ["pause"]);
+});
+
+test("a child that died while it was held back leaves the next one free, and free to be held back", async () => {
+  const rig = createServiceRig();
+  rig.store.setPending(LIMITS.journalPendingBytesMax + 1);
+  rig.say("warning", { message: "one" });
+  rig.ingest.down("it died", "child_exited");
+  rig.codex.restart();
+  rig.say("warning", { message: "two" });
+  assert.deepEqual(rig.codex.flow, ["pause", "pause"]);
+  rig.store.setPending(0);
+  assert.deepEqual(rig.codex.flow, ["pause", "pause", "resume"]);
+});

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
+import { toEvent } from "../../src/codex/notifications.ts";
 import { endAbandonedTurns } from "../../src/service/recovery.ts";
-import { createServiceRig } from "../support/service-rig.ts";
+import { createServiceRig, type ServiceRig } from "../support/service-rig.ts";
 
 test("a turn that ran ends as interrupted, its receipt read back from the journal", async () => {
   const rig = createServiceRig();
@@ -45,3 +46,51 @@ test("a turn that Codex had not answered is never sent again, and says so", asyn
   assert.equal(turn?.error?.reason, "not_answered");
   assert.equal(turn?.turnId, null);
 });
+
+test("an end that Codex had told, and clients may have seen, is the one that is kept", async () => {
+  for (const told of ["completed", "failed", "interrupted", "exploded"]) {
+    const rig = createServiceRig();
+    const { sessionId, threadId } = await rig.session();
+    const { submissionId } = await rig.start(sessionId);
+    const error = told === "failed" ? { message: "quota", codexErrorInfo: null, additionalDetails: null } : null;
+    const items = [{ type: "agentMessage", id: "m", text: "all of it" }];
+    appendTold(rig, { threadId, turn: { id: "turn-1", status: told, items, error } });
+    await rig.store.settled();
+    await endAbandonedTurns(rig.store, systemClock);
+    const turn = rig.store.tables.turn.get(submissionId ?? "");
+    assert.deepEqual([turn?.status, turn?.finalMessage], [told === "exploded" ? "failed" : told, "all of it"]);
+    assert.deepEqual(turn?.error, error === null ? null : { ...error, reason: null });
+    const completed = rig.store.events.findLast(({ type }) => type === "app-server.turn.completed");
+    assert.equal(turn?.completedAt, completed?.createdAt);
+    const session = rig.store.tables.session.get(sessionId);
+    assert.deepEqual([session?.lastTurnStatus, session?.threadDurable], [turn?.status, true], "Codex has ended it");
+  }
+});
+
+test("the end of another turn on the thread is not this one's; nor is an ephemeral thread durable", async () => {
+  const rig = createServiceRig();
+  const { sessionId, threadId } = await rig.session({ ephemeral: true });
+  const { submissionId } = await rig.start(sessionId);
+  appendTold(rig, { threadId, turn: { id: "turn-0", status: "completed", items: [] } });
+  appendTold(rig, { threadId: "other", turn: { id: "turn-1", status: "completed", items: [] } });
+  await rig.store.settled();
+  await endAbandonedTurns(rig.store, systemClock);
+  assert.equal(rig.store.tables.turn.get(submissionId ?? "")?.error?.reason, "daemon_restarted");
+  assert.equal(rig.store.tables.session.get(sessionId)?.threadDurable, false);
+});
+
+test("an ephemeral thread stays so over an end that Codex had told", async () => {
+  const rig = createServiceRig();
+  const { sessionId, threadId } = await rig.session({ ephemeral: true });
+  await rig.start(sessionId);
+  appendTold(rig, { threadId, turn: { id: "turn-1", status: "completed", items: [] } });
+  await rig.store.settled();
+  await endAbandonedTurns(rig.store, systemClock);
+  assert.equal(rig.store.tables.session.get(sessionId)?.lastTurnStatus, "completed");
+  assert.equal(rig.store.tables.session.get(sessionId)?.threadDurable, false);
+});
+
+/** The event that Codex has ended a turn, without what the daemon would have written next. */
+function appendTold(rig: ServiceRig, params: Record<string, unknown>): void {
+  rig.store.append(toEvent({ method: "turn/completed", params, emittedAtMs: 1 }, null));
+}

@@ -189,7 +189,7 @@ test("overrides go to Codex and stay with the session", async () => {
   const rig = createServiceRig();
   const { sessionId, threadId } = await rig.session();
   const sandboxPolicy = { type: "readOnly", networkAccess: false };
-  const overrides = { model: "m2", effort: "high", cwd: "/elsewhere", sandboxPolicy, approvalPolicy: "never" };
+  const overrides = { model: "m2", effort: "high", cwd: "/usr", sandboxPolicy, approvalPolicy: "never" };
   await rig.start(sessionId, overrides);
   const params = rig.codex.asked.at(-1)?.params;
   assert.equal(params?.["model"], "m2");
@@ -202,7 +202,7 @@ test("overrides go to Codex and stay with the session", async () => {
   assert.equal(resume?.["model"], "m2");
   assert.equal(resume?.["sandbox"], "read-only");
   assert.equal(resume?.["approvalPolicy"], "never");
-  assert.equal(resume?.["cwd"], "/elsewhere");
+  assert.equal(resume?.["cwd"], "/usr");
   assert.deepEqual(resume?.["config"], { model_reasoning_effort: "high" });
   assert.deepEqual(rig.codex.asked.at(-1)?.params["sandboxPolicy"], sandboxPolicy, "no mode says it, so the turn does");
   const session = rig.store.tables.session.get(sessionId);

@@ -26,6 +26,26 @@ test("files are 0600 and directories 0700, also those that were open before", as
   }
 });
 
+test("directories and those above them are 0700 under any umask, and those that were there are left", async (t) => {
+  const top = makeTempDir(t);
+  fs.chmodSync(top, 0o755);
+  const before = process.umask();
+  t.after(() => process.umask(before));
+  for (const umask of [0, 0o777]) {
+    process.umask(umask);
+    const first = path.join(top, `under-${umask}`);
+    await nodeDisk.makeDirectory(path.join(first, "a", "b"));
+    for (const made of [first, path.join(first, "a"), path.join(first, "a", "b")]) {
+      assert.equal((await nodeDisk.stat(made))?.mode, 0o700, made);
+    }
+  }
+  process.umask(before);
+  assert.equal((await nodeDisk.stat(top))?.mode, 0o755);
+  fs.writeFileSync(path.join(top, "file"), "");
+  await assert.rejects(nodeDisk.makeDirectory(path.join(top, "file")), { code: "EEXIST" });
+  await assert.rejects(nodeDisk.makeDirectory(path.join(top, "file", "a", "b")), { code: "ENOTDIR" });
+});
+
 test("writes and reads at offsets, truncates and syncs", async (t) => {
   const directory = makeTempDir(t);
   const file = path.join(directory, "file");

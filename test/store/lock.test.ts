@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { nodeDisk } from "../../src/store/disk.ts";
-import { acquireLock } from "../../src/store/lock.ts";
+import { acquireLock, readLockOwner } from "../../src/store/lock.ts";
 import { errnoError } from "../support/disk-simulator.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
@@ -116,6 +116,23 @@ test("an owner that says nothing is still the owner", async (t) => {
   await assert.rejects(acquireLock(nodeDisk, directory), isHeld(null));
   fs.writeFileSync(path.join(directory, "lock.json"), JSON.stringify({ pid: 4242, host: "there" }));
   await assert.rejects(acquireLock(nodeDisk, directory), /process 4242 on there/);
+});
+
+test("who holds it can be asked, and asking changes nothing", async (t) => {
+  const directory = makeTempDir(t);
+  assert.equal(await readLockOwner(nodeDisk, directory), null);
+  const lock = await acquireLock(nodeDisk, directory);
+  const names = fs.readdirSync(directory);
+  assert.equal(await readLockOwner(nodeDisk, directory), process.pid);
+  assert.deepEqual(fs.readdirSync(directory), names);
+  await lock.release();
+  assert.equal(await readLockOwner(nodeDisk, directory), null, "the socket of a dead owner is there still");
+  const answers = ["", "nonsense", '{"pid":"1"}'];
+  const liar = net.createServer((socket) => socket.end(answers.shift() ?? ""));
+  liar.listen(path.join(directory, "lock-7.sock"));
+  t.after(() => liar.close());
+  await once(liar, "listening");
+  while (answers.length > 0) assert.equal(await readLockOwner(nodeDisk, directory), null);
 });
 
 test("what is no socket is dead, older generations go, and a loser leaves nothing", async (t) => {

@@ -2,6 +2,7 @@
 // On the real disk, in a directory of the test's own.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
@@ -54,7 +55,7 @@ test("a missing, empty, malformed or linked file is named", async (t) => {
     });
   await refused(/no token/);
   for (const [text, message] of [["", /is empty/], [" \n", /is empty/], ["short", /does not hold/]] as const) {
-    fs.writeFileSync(file, text);
+    fs.writeFileSync(file, text, { mode: 0o600 });
     await refused(message);
     await assert.rejects(loadOrCreateToken(nodeDisk, directory), message);
     assert.equal(fs.readFileSync(file, "utf8"), text);
@@ -64,12 +65,49 @@ test("a missing, empty, malformed or linked file is named", async (t) => {
   await refused(/symbolic link/);
 });
 
+test("what is no regular file of the user's own, closed to others, is refused and not opened", async (t) => {
+  const directory = makeTempDir(t);
+  await loadOrCreateToken(nodeDisk, directory);
+  for (const file of [tokenPath(directory), headerPath(directory)]) {
+    const refused = (message: RegExp): Promise<void> => assert.rejects(loadOrCreateToken(nodeDisk, directory),
+      (error) => error instanceof ExitError && error.exitCode === EXIT.config && error.message.includes(file) &&
+        message.test(error.message));
+    for (const mode of [0o640, 0o604, 0o601]) {
+      fs.chmodSync(file, mode);
+      await refused(new RegExp(`open to others \\(mode ${mode.toString(8)}\\)`));
+      assert.equal(fs.statSync(file).mode & 0o777, mode, "it is as it was");
+    }
+    const aside = `${file}.aside`;
+    fs.chmodSync(file, 0o600);
+    fs.renameSync(file, aside);
+    fs.symlinkSync(aside, file);
+    await refused(/symbolic link/);
+    fs.rmSync(file);
+    fs.mkdirSync(file);
+    await refused(/not a regular file/);
+    fs.rmdirSync(file);
+    execFileSync("mkfifo", ["-m", "600", file]);
+    await refused(/not a regular file/);
+    fs.rmSync(file);
+    fs.renameSync(aside, file);
+  }
+  await assert.rejects(readToken(nodeDisk, directory, (process.getuid?.() ?? 0) + 1), /belongs to the user with id/);
+  await readToken(nodeDisk, directory, undefined);
+});
+
+test("a file that goes in the moment between looking and opening is missing", async (t) => {
+  const directory = makeTempDir(t);
+  await loadOrCreateToken(nodeDisk, directory);
+  const gone = { ...nodeDisk, readFile: async () => Promise.reject(errnoError("ENOENT")) };
+  await assert.rejects(readToken(gone, directory), /there is no token/);
+});
+
 test("what the disk refuses is passed on", async (t) => {
   const directory = makeTempDir(t);
   const fails = async (): Promise<never> => Promise.reject(errnoError("EIO"));
-  await assert.rejects(readToken({ ...nodeDisk, readFile: fails }, directory), { code: "EIO" });
   await assert.rejects(loadOrCreateToken({ ...nodeDisk, link: fails }, directory), { code: "EIO" });
   await loadOrCreateToken(nodeDisk, directory);
+  await assert.rejects(readToken({ ...nodeDisk, readFile: fails }, directory), { code: "EIO" });
   const headerFails = (file: string): Promise<Buffer> => (file.endsWith("token") ? nodeDisk.readFile(file) : fails());
   await assert.rejects(loadOrCreateToken({ ...nodeDisk, readFile: headerFails }, directory), { code: "EIO" });
 });

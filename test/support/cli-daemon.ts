@@ -4,7 +4,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createNetServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { makeTempDir, type Cleanup } from "./temp-dir.ts";
 
@@ -48,6 +48,15 @@ export async function startFakeDaemon(t: Cleanup, at: string | null, answer: Ans
   t.after(close);
   const baseUrl = at === null ? `http://127.0.0.1:${(server.address() as AddressInfo).port}` : "";
   return { seen, baseUrl, close };
+}
+
+/** As the store's lock: whoever connects is told that the process `pid` holds the directory. Until the test ends. */
+export async function holdLock(t: Cleanup, stateDir: string, pid: number): Promise<void> {
+  const server = createNetServer((socket) => socket.end(JSON.stringify({ pid })));
+  const listening = new Promise<void>((resolve) => server.once("listening", resolve));
+  server.listen(path.join(stateDir, "lock-1.sock"));
+  await listening;
+  t.after(() => void server.close());
 }
 
 export function answerJson(response: ServerResponse, status: number, body: unknown): void {

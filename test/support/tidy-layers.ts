@@ -45,7 +45,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const CLI_STORE_MODULES = ["src/store/token.ts", "src/store/disk.ts", "src/store/read-state.ts", "src/store/types.ts"];
+/** Of the lock only its probe, which the list of imported names cannot say. */
+const CLI_STORE_MODULES = [
+  "src/store/token.ts", "src/store/disk.ts", "src/store/lock.ts", "src/store/read-state.ts", "src/store/types.ts",
+];
 
 /** Imports against the table, and folders or files of `src` that it does not know. */
 export function findLayerViolations(files: readonly SourceFile[]): Violation[] {

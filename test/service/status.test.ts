@@ -1,0 +1,111 @@
+// What the daemon says of its turns and of itself while things are on their way.
+// The identity and the edge are made up: what is looked at comes from the services.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createDeferred } from "../../src/base/deferred.ts";
+import { CodexdError } from "../../src/core/errors.ts";
+import { createStatus, type StatusOptions } from "../../src/service/status.ts";
+import { FakeServices } from "../support/fake-services.ts";
+import { createFakeClock, settle } from "../support/fake-clock.ts";
+import { createServiceRig } from "../support/service-rig.ts";
+
+interface Liveness {
+  readonly turns: ReadonlyArray<{ submissionId: string; turnId: string | null; state: string; quietMs: number }>;
+}
+
+function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.0" as string | null } = {}) {
+  const clock = createFakeClock();
+  const rig = createServiceRig({ clock });
+  const config = { server: { mode }, eventCacheSize: 50 } as unknown as StatusOptions["config"];
+  const { identity, daemon } = new FakeServices(config).status.snapshot();
+  let started = true;
+  const status = createStatus({
+    config, identity, store: rig.store, open: rig.open, clock,
+    appServer: {
+      get state() {
+        return rig.codex.state;
+      },
+      get current() {
+        return rig.codex.current;
+      },
+      version,
+      ready: () => rig.codex.ready(),
+    },
+    daemon: () => ({ ...daemon, started }),
+    service: () => ({
+      configuredBaseUrl: "", eventStreamPath: "", eventStreamUrl: null, listening: false, resolvedBaseUrl: null,
+      websocketClients: 0,
+    }),
+  });
+  const liveness = async (): Promise<Liveness["turns"]> => ((await status.status())["liveness"] as Liveness).turns;
+  return { rig, clock, status, liveness, setStarted: (now: boolean) => void (started = now) };
+}
+
+test("a turn that is not written down yet is not told; from then on it is, with what it waits for", async () => {
+  const { rig, clock, liveness } = setUp();
+  const { sessionId, threadId } = await rig.session();
+  rig.store.hold(true);
+  const starting = rig.start(sessionId);
+  await settle();
+  assert.equal(rig.open.ofSession(sessionId)?.phase, "reserved");
+  const early = liveness();
+  rig.store.hold(false);
+  assert.deepEqual(await early, []);
+  const { submissionId } = await starting;
+  const stateOf = async (): Promise<unknown> => {
+    const [turn, ...more] = await liveness();
+    assert.deepEqual([turn?.submissionId, turn?.turnId, more], [submissionId, "turn-1", []]);
+    return turn?.state;
+  };
+  assert.equal(await stateOf(), "starting");
+  rig.say("turn/started", { threadId, turn: { id: "turn-1" } });
+  assert.equal(await stateOf(), "model");
+  const item = { type: "commandExecution", id: "c" };
+  rig.say("item/started", { threadId, turnId: "turn-1", item });
+  assert.equal(await stateOf(), "tool");
+  rig.say("item/completed", { threadId, turnId: "turn-1", item });
+  rig.say("error", { threadId, turnId: "turn-1", willRetry: true, error: { message: "Reconnecting... 1/5" } });
+  assert.equal(await stateOf(), "reconnecting");
+  await clock.advance(1234);
+  assert.equal((await liveness())[0]?.quietMs, 1234);
+});
+
+test("a turn that Codex has not answered is starting, and has no turnId", async () => {
+  const { rig, liveness } = setUp();
+  const { sessionId } = await rig.session();
+  const answer = createDeferred<unknown>();
+  rig.codex.on("turnStart", () => answer.promise);
+  const starting = assert.rejects(rig.start(sessionId), CodexdError);
+  while (rig.open.ofSession(sessionId)?.phase !== "submitted") await settle();
+  assert.deepEqual((await liveness()).map(({ turnId, state }) => [turnId, state]), [[null, "starting"]]);
+  answer.reject(new CodexdError("timeout", "too late"));
+  await starting;
+  assert.deepEqual(await liveness(), []);
+});
+
+test("ready has no reasons; each thing that is missing has one", () => {
+  const { rig, status, setStarted } = setUp();
+  assert.deepEqual(status.readiness(), { ready: true, reasons: [] });
+  rig.codex.goDown(new CodexdError("not_ready", "it died"));
+  rig.store.full(true);
+  setStarted(false);
+  assert.deepEqual(status.readiness(), {
+    ready: false,
+    reasons: ["the daemon is not running", "no space left on the disk", "the app-server is restarting: it died"],
+  });
+});
+
+test("exec mode is ready without an app-server", () => {
+  const { rig, status } = setUp({ mode: "exec" });
+  rig.codex.goDown();
+  assert.equal(status.readiness().ready, true);
+});
+
+test("a version that was measured is ok, another degraded, none unknown", async () => {
+  for (const [version, expected] of [["0.169.0", "ok"], ["0.200.0", "degraded"], [null, "unknown"]] as const) {
+    const { compat } = await setUp({ version }).status.status() as { compat: { status: string } };
+    assert.equal(compat.status, expected);
+  }
+});
