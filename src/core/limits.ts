@@ -50,6 +50,9 @@ export const LIMITS = {
   /** Larger records and details lie in files of their own, beside the line. */
   journalInlineBytesMax: 64 * KIB,
 
+  /** Answers whose text is kept: 64 of 64 KiB at most, 4 MiB in all. */
+  cachedTextsMax: 64,
+  cachedTextCharsMax: 64 * KIB,
   bodyBytesMax: MIB,
   inputBodyBytesMax: 16 * MIB,
   jsonDepthMax: 64,

@@ -22,6 +22,11 @@ export interface BodyOptions {
   beforeRead(): void;
 }
 
+/** Whether the headers tell of one; an empty one counts as none. */
+export function hasBody(headers: HeaderFields): boolean {
+  return Number(headers.get("content-length") ?? 0) !== 0 || headers.get("transfer-encoding") !== null;
+}
+
 /**
  * A GET may have a body too; it is read as any other, so that nothing unread stays on the connection.
  *
@@ -32,7 +37,7 @@ export async function readJsonBody(
   request: IncomingMessage, headers: HeaderFields, options: BodyOptions,
 ): Promise<Record<string, unknown>> {
   const told = Number(headers.get("content-length") ?? 0);
-  if (told === 0 && headers.get("transfer-encoding") === null) return {};
+  if (!hasBody(headers)) return {};
   const isJson = isMediaType(headers.get("content-type"), "application/json");
   if (told > 0 && !isJson) throw wrongType();
   if (told > options.bytesMax) throw tooLarge(options.bytesMax);

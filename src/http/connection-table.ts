@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock, Timer } from "../base/clock.ts";
+import type { Proof, ProofKeeper } from "./auth.ts";
 import type { EdgeLimits } from "./limits.ts";
 
 export interface Exchange {
@@ -19,7 +20,8 @@ export interface ConnectionTableOptions {
   readonly limits: EdgeLimits;
 }
 
-export class Connection {
+export class Connection implements ProofKeeper {
+  proof: Proof | null = null;
   /** In the order of the requests; those that have been answered since go when the list is next looked at. */
   #exchanges: Exchange[] = [];
   #asked = false;

@@ -8,7 +8,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { HungUp, readJsonBody } from "./body.ts";
+import type { ProofKeeper } from "./auth.ts";
+import { hasBody, HungUp, readJsonBody } from "./body.ts";
 import { ConnectionTable, type Exchange } from "./connection-table.ts";
 import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
 import { parseRefusal } from "./parse-errors.ts";
@@ -98,7 +99,7 @@ class Connections {
     // What follows on a connection that has been told to close is not a request any more (RFC 9112 §9.6).
     if (connection === undefined || connection.refused) return;
     connection.begin({ request, response });
-    const verdict = this.#judge(request);
+    const verdict = this.#judge(request, connection);
     const bodyAwaited = expectation === "continue";
     if (verdict.refused !== null) return this.#refuse(request, response, verdict.refused, bodyAwaited);
     if (this.#draining) return this.#refuse(request, response, DRAINING, bodyAwaited);
@@ -118,7 +119,7 @@ class Connections {
     // Whatever were written now would pass for the answer to the request before.
     if (connection.unanswered().length > 0) return void socket.destroy();
     connection.leaveHttp();
-    const verdict = this.#judge(request);
+    const verdict = this.#judge(request, connection);
     if (verdict.refused !== null) return this.#refuseSocket(socket, verdict.refused, request);
     if (this.#draining) return this.#refuseSocket(socket, DRAINING, request);
     const { upgrade } = verdict.route;
@@ -141,9 +142,9 @@ class Connections {
     this.#refuseSocket(socket, parseRefusal(error), null);
   }
 
-  #judge({ method = "", httpVersion, url = "", rawHeaders }: IncomingMessage): Verdict {
+  #judge({ method = "", httpVersion, url = "", rawHeaders }: IncomingMessage, keeper: ProofKeeper): Verdict {
     const { transport, port, guard } = this.#options;
-    return judge({ method, httpVersion, url, rawHeaders, transport, port: port() }, guard);
+    return judge({ method, httpVersion, url, rawHeaders, transport, port: port(), keeper }, guard);
   }
 
   /** @param bodyAwaited the client sends its body only when it has been told to. */
@@ -154,7 +155,8 @@ class Connections {
       unsent = false;
     };
     try {
-      const body = await readJsonBody(request, pass.headers, { bytesMax: pass.route.bodyBytesMax, beforeRead });
+      const { bodyBytesMax: bytesMax } = pass.route;
+      const body = hasBody(pass.headers) ? await readJsonBody(request, pass.headers, { bytesMax, beforeRead }) : {};
       const hangUp = (): AbortSignal => hangUpSignal(response);
       const answer = await pass.route.answer({ edge: this.#edge, pass, body, hangUp });
       this.#answer(response, pass.route, answer);

@@ -5,7 +5,7 @@
 // Invariant: the steps run in the order of the table below, and the first refusal wins.
 
 import { LIMITS } from "../core/limits.ts";
-import type { Authenticator } from "./auth.ts";
+import type { Authenticator, ProofKeeper } from "./auth.ts";
 import { readHeaders, type HeaderFields } from "./headers.ts";
 import { refusal, type Refusal } from "./reply.ts";
 import type { Route } from "./route.ts";
@@ -23,6 +23,8 @@ export interface GuardRequest {
   readonly transport: Transport;
   /** The port that the TCP listener has; not looked at on the Unix socket. */
   readonly port: number;
+  /** The connection's. */
+  readonly keeper: ProofKeeper;
 }
 
 export interface GuardContext {
@@ -78,7 +80,7 @@ const UNIX_NAMES = [...LOOPBACK_NAMES, "codexd"];
 const ALL_METHODS = "GET, POST";
 
 export function judge(request: GuardRequest, context: GuardContext): Verdict {
-  const { method: name, httpVersion, url, rawHeaders, transport, port } = request;
+  const { method: name, httpVersion, url, rawHeaders, transport, port, keeper } = request;
   const headers = readHeaders(rawHeaders);
   const { path, query } = splitTarget(url);
   const targetIsValid = validTarget(request);
@@ -91,12 +93,13 @@ export function judge(request: GuardRequest, context: GuardContext): Verdict {
     rawHeaders,
     transport,
     port,
+    keeper,
     headers,
     path,
     targetIsValid,
     match: targetIsValid ? context.router.match(path) : null,
     // Looked at in its turn only, so that what was refused before is not logged as a wrong token.
-    credentials: () => (credentials ??= context.auth?.judge(headers.get("authorization")) ?? "none"),
+    credentials: () => (credentials ??= context.auth?.judge(headers.get("authorization"), keeper) ?? "none"),
     authNeeded: context.auth !== null,
   };
   for (const step of STEPS) {

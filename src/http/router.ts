@@ -28,12 +28,18 @@ export function createRouter(routes: readonly Route[]): Router {
     place.routes.set(route.method, route);
     places.set(route.path, place);
   }
+  const withParams = [...places.values()].filter(({ segments }) => segments.some((segment) => segment.startsWith(":")));
   return {
     match(path) {
+      const place = path.includes(":") ? undefined : places.get(path);
+      if (place !== undefined) return { routes: place.routes, params: {} };
       const segments = segmentsOf(path);
-      for (const place of places.values()) {
-        const params = paramsOf(place.segments, segments);
-        if (params !== null) return { routes: place.routes, params };
+      // Also a path without `:params`, whose trailing slash has gone.
+      const plain = places.get(`/${segments.join("/")}`);
+      if (plain !== undefined && !withParams.includes(plain)) return { routes: plain.routes, params: {} };
+      for (const candidate of withParams) {
+        const params = paramsOf(candidate.segments, segments);
+        if (params !== null) return { routes: candidate.routes, params };
       }
       return null;
     },
@@ -48,7 +54,8 @@ function segmentsOf(path: string): string[] {
 function paramsOf(pattern: readonly string[], segments: readonly string[]): Record<string, string> | null {
   if (pattern.length !== segments.length) return null;
   const params: Record<string, string> = {};
-  for (const [i, wanted] of pattern.entries()) {
+  for (let i = 0; i < pattern.length; i += 1) {
+    const wanted = pattern[i] ?? "";
     const segment = segments[i] ?? "";
     if (wanted.startsWith(":") && segment !== "") params[wanted.slice(1)] = decodeURIComponent(segment);
     else if (wanted !== segment) return null;

@@ -11,8 +11,9 @@ import { decodeCreateSession, decodeNothing, decodeStartTurn, type StartTurnInpu
 import type { StopOutcome } from "../service/services.ts";
 import { eventRoute } from "./event-route.ts";
 import { numberField, textField } from "./query.ts";
-import { prettyJson } from "./reply.ts";
+import { prettyJson, successText } from "./reply.ts";
 import { route, type Answer, type DecodedCall, type Route } from "./route.ts";
+import { createTextCache, type TextCache } from "./text-cache.ts";
 
 const pageShape = {
   limit: numberField(integer(1, LIMITS.pageMax), LIMITS.pageDefault, `records on a page: 1 to ${LIMITS.pageMax}`),
@@ -23,7 +24,10 @@ const none = {};
 const noBody = (body: Record<string, unknown>): Record<string, never> => decodeNothing(body, "");
 
 export function createRoutes(options: { eventStreamPath: string }): Route[] {
-  return [...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, eventRoute(options.eventStreamPath)];
+  const receipts = createTextCache<TurnRecord>();
+  return [
+    ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), eventRoute(options.eventStreamPath),
+  ];
 }
 
 const HEALTH_ROUTES: readonly Route[] = [
@@ -115,16 +119,22 @@ const TURN_ROUTES: readonly Route[] = [
     method: "GET", path: "/v1/codexd/turns", query: turnsShape, body: noBody, summary: "All turns, newest first",
     handle: async ({ services, query }) => turnPage(await services.turns.list({ ...query, sessionId: null })),
   }),
-  route({
+];
+
+/** The receipt of a turn that has ended never changes, and is read again and again. */
+function receiptRoute(receipts: TextCache<TurnRecord>): Route {
+  return route({
     method: "GET", path: "/v1/codexd/turns/:id", body: noBody, summary: "A turn's receipt, by turnId or submissionId",
     query: {
       waitMs: numberField(integer(0, LIMITS.waitMsMax), 0, `milliseconds to wait for its end, to ${LIMITS.waitMsMax}`),
     },
     handle: async ({ services, params, query: { waitMs }, hangUp }) => {
-      return { data: { turn: await services.turns.get(idOf(params), waitMs, waitMs > 0 ? hangUp() : undefined) } };
+      const turn = await services.turns.get(idOf(params), waitMs, waitMs > 0 ? hangUp() : undefined);
+      if (turn.lastSeq === null) return { data: { turn } };
+      return { text: receipts.get(turn, () => successText({ turn })), status: 200 };
     },
-  }),
-];
+  });
+}
 
 async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
   const signal = body.waitMs === undefined ? undefined : hangUp();

@@ -36,6 +36,7 @@ function request({ method, url, version, headers, transport, port }: Asked): Gua
     rawHeaders: headers ?? [...HOST, ...TOKEN],
     transport: transport ?? "tcp",
     port: port ?? PORT,
+    keeper: { proof: null },
   };
 }
 
