@@ -54,8 +54,7 @@ async function requireCommand({ server }: CodexdConfig, { io, parts }: CliContex
   if ((await parts.resolveCommand(command, pathVariable, server.childCwd)) !== null) return;
   const where = command.includes("/") ? "is not an executable file" : `was not found on PATH (${pathVariable ?? ""})`;
   throw new ExitError(EXIT.codexNotFound,
-    `${command} ${where}: install the Codex CLI (npm install -g @openai/codex) or name it with --server-command; ` +
-    "codexd demo works without it");
+    `${command} ${where}: install the Codex CLI (npm install -g @openai/codex) or name it with --server-command`);
 }
 
 interface Serving {
