@@ -173,7 +173,7 @@ describe("before anything is started", () => {
   test("a Codex that is not on PATH is 69, with the PATH and both ways out", async () => {
     const { code, err, seen } = await started(["--server-cwd", "/srv"]);
     assert.equal(code, 69);
-    assert.match(err, /^codexd: codex was not found on PATH \(\/a:\/b\): install the Codex CLI .* or name it with --server-command/);
+    assert.match(err, /^codexd: codex was not found on PATH \(\/a:\/b\): install the Codex CLI .* --server-command\n$/);
     assert.deepEqual(seen, [["codex", "/a:/b", "/srv"]]);
   });
 

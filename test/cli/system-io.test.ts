@@ -86,7 +86,8 @@ describe("whether a process lives", () => {
 
   test("a zombie counts as gone", { skip: process.platform !== "linux" }, async () => {
     // The shell starts a process, and has become a program that never waits for it when that process ends.
-    const shell = spawn("/bin/sh", ["-c", "sleep 0.3 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    const script = "sleep 0.3 & echo $!; exec sleep 60";
+    const shell = spawn("/bin/sh", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       const pid = Number(await new Promise((resolve) => shell.stdout.once("data", resolve)));
       while (!readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z")) {
