@@ -95,6 +95,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         await store.settled();
         return { session: found, created: false };
       }
+      // Nothing may be awaited between the look above and the entry below, or two callers would both find nothing.
       const made = make(input);
       if (threadId !== undefined) {
         const over = made.then(() => undefined, () => undefined).finally(() => creating.delete(threadId));
