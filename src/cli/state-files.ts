@@ -2,7 +2,7 @@
 //
 // Plain reads, no lock, no repair: the files are checkpoints and may be behind a running daemon. Layout: the store's.
 
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { isObject } from "../base/decode.ts";
 import type { CodexdPaths } from "../core/config.ts";
 import { EXIT, ExitError, errorMessage, type ExitCode } from "../core/errors.ts";
@@ -58,6 +58,8 @@ export async function readTokenFile(file: string): Promise<string | null> {
 
 async function readText(file: string, exitCode: ExitCode): Promise<string | null> {
   try {
+    // Reading a pipe would wait for whoever writes to it, for ever.
+    if (!(await stat(file)).isFile()) throw new Error("it is not a regular file");
     return await readFile(file, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;

@@ -3,6 +3,7 @@
 // The files are written here as the store writes them.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
@@ -55,6 +56,12 @@ describe("damage", () => {
     mkdirSync(tokenPath);
     await assert.rejects(readStateFile(identityPath), { exitCode: EXIT.damagedState, message: /cannot be read/ });
     await assert.rejects(readTokenFile(tokenPath), { exitCode: EXIT.config, message: /cannot be read/ });
+  });
+
+  test("a pipe in a file's place is told, not waited for", async (t) => {
+    const { tokenPath } = pathsWith(t, {});
+    execFileSync("mkfifo", [tokenPath]);
+    await assert.rejects(readTokenFile(tokenPath), { exitCode: EXIT.config, message: /not a regular file/ });
   });
 });
 
