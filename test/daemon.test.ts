@@ -2,13 +2,12 @@
 // The store and its lock are real, the child and time are the test's; whole daemons are tried in local-service.test.ts.
 
 import assert from "node:assert/strict";
-import fs, { mkdtempSync, rmSync } from "node:fs";
+import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import os, { tmpdir } from "node:os";
+import os from "node:os";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 
-import { resolveCodexdConfig, type CodexdConfigInput } from "../src/config.ts";
 import { ExitError } from "../src/core/errors.ts";
 import type { CodexdEvent } from "../src/core/event.ts";
 import { LIMITS } from "../src/core/limits.ts";
@@ -17,29 +16,9 @@ import { CodexdLocalService } from "../src/local-service.ts";
 import { threadAnswer } from "./support/fake-app-server.ts";
 import { createFakeSpawner, type FakeChild } from "./support/fake-child.ts";
 import { createFakeClock } from "./support/fake-clock.ts";
-import { FAKE_CODEX_PATH } from "./support/fake-codex.ts";
+import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
 import { heldClock } from "./support/service-rig.ts";
 import { connectWs } from "./support/ws-client.ts";
-
-/** What ends before the directory goes, newest first; hooks of a test run in the order of their making. */
-const endings = new Map<string, Array<() => Promise<unknown>>>();
-
-function workDir(t: TestContext): string {
-  const dir = mkdtempSync(path.join(tmpdir(), "codexd-test-"));
-  endings.set(dir, []);
-  t.after(async () => {
-    for (const end of endings.get(dir)?.reverse() ?? []) await end();
-    rmSync(dir, { recursive: true, force: true });
-  });
-  return dir;
-}
-
-function configure(dir: string, more: CodexdConfigInput = {}) {
-  return resolveCodexdConfig({
-    stateDir: path.join(dir, "state"), repoRoot: dir, localApiBase: "http://127.0.0.1:0",
-    serverCommand: process.execPath, serverArgs: [FAKE_CODEX_PATH], ...more,
-  }, {});
-}
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -73,7 +52,7 @@ async function startDaemon(t: TestContext, options: CodexdDaemonOptions = {}) {
     });
     await stopping;
   };
-  endings.get(dir)?.push(stop);
+  endBefore(dir, stop);
   return { dir, clock, spawner, child, daemon, events, stop };
 }
 
@@ -185,7 +164,7 @@ test("a start that fails gives the state directory back", async (t) => {
   const failing = new CodexdDaemon(configure(dir), { clock: heldClock, env });
   for (let tries = 0; tries < 2; tries += 1) await assert.rejects(failing.start(), { message: "no environment today" });
   const next = new CodexdDaemon(configure(dir), { clock: heldClock });
-  endings.get(dir)?.push(() => next.stop());
+  endBefore(dir, () => next.stop());
   assert.equal((await next.start()).daemon.started, true);
 });
 
@@ -235,6 +214,6 @@ test("a disk that has failed for good still closes clients, port, child and lock
   assert.throws(() => process.kill(pid ?? 0, 0), { code: "ESRCH" });
   broken.mock.restore();
   const next = new CodexdDaemon(configure(dir), { clock: heldClock });
-  endings.get(dir)?.push(() => next.stop());
+  endBefore(dir, () => next.stop());
   assert.equal((await next.start()).daemon.started, true);
 });

@@ -2,14 +2,13 @@
 // What each part does alone has its own test; here it is that they fit, and what survives a stop and a start.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 
 import type { Clock } from "../src/base/clock.ts";
 import { createLogger } from "../src/base/log.ts";
-import { resolveCodexdConfig, type CodexdConfigInput } from "../src/config.ts";
+import type { CodexdConfigInput } from "../src/config.ts";
 import { CodexdError, ExitError } from "../src/core/errors.ts";
 import { LIMITS } from "../src/core/limits.ts";
 import type { CodexdEvent } from "../src/core/event.ts";
@@ -17,29 +16,10 @@ import { CodexdDaemon } from "../src/daemon.ts";
 import { CodexdLocalService } from "../src/local-service.ts";
 import { nodeDisk } from "../src/store/disk.ts";
 import { rotateToken } from "../src/store/token.ts";
-import { FAKE_CODEX_PATH, fakeCodexEnv } from "./support/fake-codex.ts";
+import { fakeCodexEnv } from "./support/fake-codex.ts";
+import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
 import { heldClock } from "./support/service-rig.ts";
 import { connectWs } from "./support/ws-client.ts";
-
-/** Ends what a test has started before the directory goes; hooks of a test run in the order of their making. */
-const stops = new Map<string, Array<() => Promise<unknown>>>();
-
-function workDir(t: TestContext): string {
-  const dir = mkdtempSync(path.join(tmpdir(), "codexd-test-"));
-  stops.set(dir, []);
-  t.after(async () => {
-    for (const stop of stops.get(dir) ?? []) await stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
-  return dir;
-}
-
-function configure(dir: string, more: CodexdConfigInput = {}) {
-  return resolveCodexdConfig({
-    stateDir: path.join(dir, "state"), repoRoot: dir, localApiBase: "http://127.0.0.1:0",
-    serverCommand: process.execPath, serverArgs: [FAKE_CODEX_PATH], ...more,
-  }, {});
-}
 
 async function startService(dir: string, more: CodexdConfigInput = {}) {
   const env = { ...process.env, ...fakeCodexEnv({ statePath: path.join(dir, "fake-threads.json") }) };
@@ -47,7 +27,7 @@ async function startService(dir: string, more: CodexdConfigInput = {}) {
   const { service: edge } = await service.start();
   let stopped: Promise<unknown> | undefined;
   const stop = (): Promise<unknown> => (stopped ??= service.stop());
-  stops.get(dir)?.push(stop);
+  endBefore(dir, stop);
   const token = readFileSync(path.join(dir, "state", "token"), "utf8").trim();
   const base = edge.resolvedBaseUrl ?? "";
   const call = async (method: string, route: string, body?: object, auth = token) => {
@@ -182,7 +162,7 @@ test("a token that cannot be read is told when that is new, however often it is 
   const log = createLogger({ level: "warn", write, now: () => 0 });
   const service = new CodexdLocalService(configure(dir, { mode: "exec" }), { clock, log });
   await service.start();
-  stops.get(dir)?.push(() => service.stop());
+  endBefore(dir, () => service.stop());
   const file = path.join(dir, "state", "token");
   const looksMore = async (): Promise<void> => {
     const enough = looks + 5;
@@ -213,7 +193,7 @@ test("a Codex that exits before it answers shows its last words in state, readyz
   const env = { ...process.env, ...fakeCodexEnv({ earlyExit: "untrusted is no longer supported" }) };
   const service = new CodexdLocalService(configure(dir), { env, clock: heldClock });
   await service.start();
-  stops.get(dir)?.push(() => service.stop());
+  endBefore(dir, () => service.stop());
   await until(() => service.getStatus().snapshot.daemon.child.lastError !== null);
   const { child } = service.getStatus().snapshot.daemon;
   assert.match(child.lastError ?? "", /exited with code 1.*untrusted is no longer supported/);

@@ -64,8 +64,6 @@ export const anyObject: Decoder<Record<string, unknown>> = (value, path) => {
   return value;
 };
 
-export const anyValue: Decoder<unknown> = (value) => value;
-
 export function record<T>(item: Decoder<T>): Decoder<Record<string, T>> {
   return (value, path) => {
     const entries = Object.entries(anyObject(value, path));

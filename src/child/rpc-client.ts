@@ -4,6 +4,7 @@
 // transport closes; a request is never sent twice; answers settle in the read loop, before the next message is read,
 // so that what follows an answer on the wire is never handled before it.
 
+import { assertNever } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
 import { CodexdError } from "../core/errors.ts";
@@ -135,6 +136,8 @@ export function createRpcClient({
         if (call !== undefined) call.outcome.reject(appServerError(call.method, message.error));
         return sendWaiting();
       }
+      default:
+        return assertNever(message);
     }
   };
 

@@ -47,8 +47,6 @@ export const LIMITS = {
   checkpointBytesPerSecond: 100_000,
   checkpointSliceBytes: 256 * KIB,
   storageRetryMs: SECOND,
-  /** Larger records and details lie in files of their own, beside the line. */
-  journalInlineBytesMax: 64 * KIB,
 
   /** Answers whose text is kept: 64 of 64 KiB at most, 4 MiB in all. */
   cachedTextsMax: 64,
@@ -101,14 +99,11 @@ export const LIMITS = {
   /** Messages that a client may send before it has had its `hello`. */
   wsEarlyMessagesMax: 64,
   streamHeartbeatMs: 20 * SECOND,
-  /** Events wait this long at most for company, once a stream is busy. */
-  streamWindowMs: 2,
   replayChunkBytes: 256 * KIB,
 
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,
   snapshotRecords: 50,
-  purposeMetadataKeysMax: 100,
   metadataBytesMax: 16 * KIB,
   /** Codex's own limit on a text input, in characters. */
   inputTextCharsMax: 1_048_576,

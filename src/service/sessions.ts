@@ -38,8 +38,19 @@ export interface Sessions extends SessionService {
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { store, open, threads, index, appServer, interrupts, gate, clock, uuid } = options;
-  /** Threads that a session is being made for: one thread never gets two. */
-  const creating = new Map<string, Promise<unknown>>();
+  /** By thread, the end of the last that looks for its session or makes one. */
+  const atWork = new Map<string, Promise<void>>();
+
+  /** One thread never gets two sessions: who looks waits for those that may be making one. */
+  const oneAtATime = <T>(threadId: string | undefined, body: () => Promise<T>): Promise<T> => {
+    if (threadId === undefined) return body();
+    const result = (atWork.get(threadId) ?? Promise.resolve()).then(body);
+    const over: Promise<void> = result.then(() => undefined, () => undefined).then(() => {
+      if (atWork.get(threadId) === over) atWork.delete(threadId);
+    });
+    atWork.set(threadId, over);
+    return result;
+  };
 
   const draft = (input: CreateSessionInput): SessionRecord => {
     const now = isoTime(clock.now());
@@ -53,13 +64,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     };
   };
 
-  const existing = (input: CreateSessionInput): SessionRecord | undefined => {
+  const existing = async (input: CreateSessionInput): Promise<SessionRecord | undefined> => {
     if (input.threadId === undefined) return undefined;
     const sessionId = index.sessionIdOn(input.threadId);
     const session = sessionId === null ? undefined : store.tables.session.get(sessionId);
     if (session?.status !== "active") return undefined;
     const others = Object.entries(input).filter(([name, value]) => name !== "threadId" && value !== undefined);
-    if (others.length === 0) return session;
+    if (others.length === 0) {
+      await store.settled();
+      return session;
+    }
     const names = others.map(([name]) => name).join(", ");
     throw new CodexdError(
       "session_exists",
@@ -88,36 +102,23 @@ export function createSessions(options: SessionsOptions): Sessions {
     async create(input) {
       if (input.cwd !== undefined) await requireDirectory("cwd", input.cwd);
       gate.assertOpen();
-      const { threadId } = input;
-      while (threadId !== undefined && creating.has(threadId)) await creating.get(threadId);
-      const found = existing(input);
-      if (found !== undefined) {
-        await store.settled();
-        return { session: found, created: false };
-      }
-      // Nothing may be awaited between the look above and the entry below, or two callers would both find nothing.
-      const made = make(input);
-      if (threadId !== undefined) {
-        const over = made.then(() => undefined, () => undefined).finally(() => creating.delete(threadId));
-        creating.set(threadId, over);
-      }
-      return { session: await made, created: true };
+      return oneAtATime(input.threadId, async () => {
+        const found = await existing(input);
+        if (found !== undefined) return { session: found, created: false };
+        return { session: await make(input), created: true };
+      });
     },
 
     async register(input) {
       gate.assertOpen();
-      const { threadId } = input;
-      // The session that is being made on that thread is the one that is asked for.
-      while (threadId !== undefined && creating.has(threadId)) await creating.get(threadId);
-      const found = existing(input);
-      if (found !== undefined) {
-        await store.settled();
-        return found;
-      }
-      gate.assertOpen();
-      const session = draft(input);
-      await write("session.registered", session);
-      return session;
+      return oneAtATime(input.threadId, async () => {
+        const found = await existing(input);
+        if (found !== undefined) return found;
+        gate.assertOpen();
+        const session = draft(input);
+        await write("session.registered", session);
+        return session;
+      });
     },
 
     async list({ limit, cursor, status, purpose }) {
