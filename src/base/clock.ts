@@ -2,7 +2,7 @@
 //
 // Wall time is for people and records, monotonic time for measuring: a jump of the wall clock must change no wait.
 
-/** A timer that can be cancelled; it never keeps the process alive by itself. */
+/** A timer that can be cancelled; those of `systemClock` never keep the process alive by themselves. */
 export interface Timer {
   cancel(): void;
 }
@@ -22,6 +22,15 @@ export const systemClock: Clock = {
   after(ms, fn) {
     const handle = setTimeout(fn, ms);
     handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+/** The same time, with timers that do keep the process alive: for a program that has nothing else to wait with. */
+export const holdingClock: Clock = {
+  ...systemClock,
+  after(ms, fn) {
+    const handle = setTimeout(fn, ms);
     return { cancel: () => clearTimeout(handle) };
   },
 };

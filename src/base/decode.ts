@@ -1,7 +1,11 @@
 // unknown -> T, with the path of what was wrong: small decoders that compose.
 //
-// Invariant: a decoder never coerces; it gives back what it was shown, or throws a DecodeError that names the
-// field, says what was there, and what it takes.
+// Invariants: a decoder never coerces; it gives back what it was shown, or throws a DecodeError that names the
+// field, says what was there, and what it takes. Its `schema` says the same as it does, as far as JSON Schema can.
+
+import {
+  ANY_OBJECT_SCHEMA, anyOfSchema, arraySchema, mapSchema, objectSchema, STRING_SCHEMA, type JsonSchema,
+} from "./json-schema.ts";
 
 /** A value is not of the wanted shape. `path` is like `input[0].text`, empty for the value itself. */
 export class DecodeError extends Error {
@@ -14,66 +18,77 @@ export class DecodeError extends Error {
   }
 }
 
-/** @throws {DecodeError} when `value` is not a T. */
-export type Decoder<T> = (value: unknown, path: string) => T;
+export interface Decoder<T> {
+  /** @throws {DecodeError} when `value` is not a T. */
+  (value: unknown, path: string): T;
+  /** What it takes, for the description of the API; without one it is described as taking anything. */
+  readonly schema?: JsonSchema;
+}
 
-export const string: Decoder<string> = (value, path) => {
+/** Says of a decoder what it takes; it does what it did. */
+export function described<F extends (...args: never[]) => unknown>(
+  decode: F, schema: JsonSchema,
+): F & { readonly schema: JsonSchema } {
+  return Object.assign(decode, { schema });
+}
+
+export const string: Decoder<string> = described((value: unknown, path: string) => {
   if (typeof value !== "string") throw mismatch(path, value, "a string");
   return value;
-};
+}, STRING_SCHEMA);
 
-export const nonEmptyString: Decoder<string> = (value, path) => {
+export const nonEmptyString: Decoder<string> = described((value: unknown, path: string) => {
   if (typeof value !== "string" || value === "") throw mismatch(path, value, "a non-empty string");
   return value;
-};
+}, { type: "string", minLength: 1 });
 
-export const boolean: Decoder<boolean> = (value, path) => {
+export const boolean: Decoder<boolean> = described((value: unknown, path: string) => {
   if (typeof value !== "boolean") throw mismatch(path, value, "true or false");
   return value;
-};
+}, { type: "boolean" });
 
 /** A whole number from `min` to `max`, both included. */
 export function integer(min: number, max: number): Decoder<number> {
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
       throw mismatch(path, value, `a whole number from ${min} to ${max}`);
     }
     return value;
-  };
+  }, { type: "integer", minimum: min, maximum: max });
 }
 
 export function oneOf<const T extends string>(...words: readonly T[]): Decoder<T> {
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     const word = words.find((candidate) => candidate === value);
     if (word === undefined) throw mismatch(path, value, `one of ${words.join(", ")}`);
     return word;
-  };
+  }, { type: "string", enum: words });
 }
 
 export function array<T>(item: Decoder<T>, itemsMin = 0): Decoder<T[]> {
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     if (!Array.isArray(value)) throw mismatch(path, value, "an array");
     if (value.length < itemsMin) throw new DecodeError(path, `must have at least ${itemsMin} element`);
     return value.map((element, i) => item(element, `${path}[${i}]`));
-  };
+  }, arraySchema(item.schema, itemsMin));
 }
 
 /** Any JSON object, its members unread. */
-export const anyObject: Decoder<Record<string, unknown>> = (value, path) => {
+export const anyObject: Decoder<Record<string, unknown>> = described((value: unknown, path: string) => {
   if (!isObject(value)) throw mismatch(path, value, "an object");
   return value;
-};
+}, ANY_OBJECT_SCHEMA);
 
 export function record<T>(item: Decoder<T>): Decoder<Record<string, T>> {
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     const entries = Object.entries(anyObject(value, path));
     return Object.fromEntries(entries.map(([key, member]) => [key, item(member, join(path, shownName(key)))]));
-  };
+  }, mapSchema(item.schema));
 }
 
 /** Tries each decoder in turn; when none fits, says `expected`. */
 export function either<A, B>(first: Decoder<A>, second: Decoder<B>, expected: string): Decoder<A | B> {
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     try {
       return first(value, path);
     } catch (error) {
@@ -86,7 +101,7 @@ export function either<A, B>(first: Decoder<A>, second: Decoder<B>, expected: st
       if (error instanceof DecodeError && error.path !== path) throw error;
       throw mismatch(path, value, expected);
     }
-  };
+  }, anyOfSchema(first.schema, second.schema));
 }
 
 export type Shape<T> = { readonly [K in keyof T]-?: Field<T[K]> };
@@ -108,7 +123,7 @@ export function optional<T>(decode: Decoder<T>): Field<T | undefined> {
 export function object<T extends object>(shape: Shape<T>): Decoder<T> {
   const names = Object.keys(shape) as Array<keyof T & string>;
   const known = new Set<string>(names);
-  return (value, path) => {
+  return described((value: unknown, path: string) => {
     const source = anyObject(value, path);
     for (const key of Object.keys(source)) {
       if (!known.has(key)) {
@@ -127,7 +142,7 @@ export function object<T extends object>(shape: Shape<T>): Decoder<T> {
       }
     }
     return result as T;
-  };
+  }, objectSchema(shape));
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

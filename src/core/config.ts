@@ -69,7 +69,13 @@ export interface CodexdConfig {
     readonly keepRecords: number;
     readonly keepDays: number;
   };
-  readonly runs: { readonly command: string; readonly max: number; readonly maxQueued: number };
+  readonly runs: {
+    readonly command: string;
+    /** Arguments of the command before `exec`. */
+    readonly args: readonly string[];
+    readonly max: number;
+    readonly maxQueued: number;
+  };
   readonly approvals: {
     readonly default: ApprovalDefault;
     readonly timeoutMs: number | null;

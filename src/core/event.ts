@@ -53,8 +53,15 @@ export const OWN_EVENT_TYPES = [
   "turn.submitted",
   "turn.accepted",
   "turn.finished",
+  "run.queued",
+  "run.started",
+  "run.item",
+  "run.completed",
+  "run.failed",
+  "run.cancelled",
   "storage.degraded",
   "storage.recovered",
+  "storage.pruned",
 ] as const;
 
 /** What the app-server says; the table in codex/notifications.ts maps its methods to these. */

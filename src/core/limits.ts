@@ -22,6 +22,8 @@ export const LIMITS = {
   childStderrEventsPerSecond: 20,
   childNoiseCharsMax: 200,
   childLogBytesMax: 16 * MIB,
+  /** Turns of an adapter that are known to be no new ones; late events belong to the newest of them. */
+  adapterTurnsKept: 1024,
   childStopGraceMs: 2 * SECOND,
   /** How long the output of a child that has exited is still read, when a descendant holds its pipe open. */
   childPipeDrainMs: 500,
@@ -30,9 +32,27 @@ export const LIMITS = {
   childHealthyMs: 60 * SECOND,
   /** How long a call waits for a child that starts or restarts, before 503 `not_ready`. */
   childReadyWaitMs: 10 * SECOND,
+  /** Name, TCP and TLS of a remote app-server, and its answer to the upgrade, together. */
+  remoteConnectMs: 10 * SECOND,
+  /** How long the body of a refused upgrade is waited for, and how much of it is told. */
+  remoteRefusalMs: 500,
+  remoteRefusalCharsMax: 200,
+  /** Codex resets the connection on a larger frame (measured). */
+  remoteFrameBytesMax: 16 * MIB,
+  /** What waits for a remote app-server that does not read; a call that does not fit fails. */
+  remoteSendBytesMax: 64 * MIB,
+  bearerFileBytesMax: 4 * KIB,
+  /** Threads that are resumed at a time when a remote app-server is back. */
+  takeUpsMax: 8,
+  /** How far back a turn is looked for in the history of its thread. */
+  takeUpTurnsMax: 100,
+  /** How long until a thread is asked for again that the app-server could not give at once. */
+  takeUpRetryMs: SECOND,
   /** How long "already has an active writer" is tried again before 409. */
   threadLockedRetryMs: 2 * SECOND,
   interruptRetryMs: 10,
+  /** Threads whose token total is kept for their next turn; one more costs a guess, not a wrong answer. */
+  threadUsagesKept: 1000,
   /** How long an interrupt may take from asking Codex to the turn's end. */
   interruptMs: 10 * SECOND,
   shutdownMs: 20 * SECOND,
@@ -47,6 +67,10 @@ export const LIMITS = {
   checkpointBytesPerSecond: 100_000,
   checkpointSliceBytes: 256 * KIB,
   storageRetryMs: SECOND,
+  /** How often records are looked through for those that have been kept long enough. */
+  retentionMs: 60 * SECOND,
+  /** Records dropped by one line of the journal. */
+  retentionBatch: 500,
 
   /** Answers whose text is kept: 64 of 64 KiB at most, 4 MiB in all. */
   cachedTextsMax: 64,
@@ -99,7 +123,55 @@ export const LIMITS = {
   /** Messages that a client may send before it has had its `hello`. */
   wsEarlyMessagesMax: 64,
   streamHeartbeatMs: 20 * SECOND,
+  /** Without a scrape for so long the event loop is not measured any more: measuring costs 0.4 % of a processor. */
+  metricsLoopDelayMs: 5 * 60 * SECOND,
+  /** How soon a reader of Server-Sent Events comes back: a daemon that is started again serves within a second. */
+  sseRetryMs: SECOND,
   replayChunkBytes: 256 * KIB,
+
+  /** How long a run that was sent SIGINT may take before it is killed: `codex exec` ends within 25 ms. */
+  runStopGraceMs: 5 * SECOND,
+  /** How long the sweep looks for what has left the run's group, after the kill. */
+  runSweepMs: 2 * SECOND,
+  /** A longer line of its output is no item: it stays in the output file and counts as one that could not be read. */
+  runLineBytesMax: 16 * MIB,
+  /** What a record holds of stdout, of stderr and of the printed objects; the output files hold all of it. */
+  runTextBytesMax: 64 * KIB,
+  /** Prompts and inputs over this lie in a file beside the line. */
+  inlineInputBytesMax: 16 * KIB,
+  /** Results over this lie in a file beside the line. */
+  inlineResultBytesMax: 64 * KIB,
+  /** A run that was told to end and whose executor does not answer by then is ended in the records without it. */
+  runGiveUpMs: 12 * SECOND,
+  /** Output of a run that waits for the disk; above it no more is read of it. */
+  runOutputPendingBytesMax: MIB,
+  /** An executor that cannot wait loses what lies above this, and the run's end says how much. */
+  runOutputPendingBytesHard: 16 * MIB,
+  /** How long the end of a run waits for a disk without room, before the rest of the output counts as lost. */
+  runOutputCloseMs: 2 * SECOND,
+  /** So much of an output file is read and sent at a time. */
+  runOutputPieceBytes: 256 * KIB,
+  runConfigsMax: 100,
+  runPathsMax: 100,
+  runEnvironmentBytesMax: 64 * KIB,
+  /** A list of a request that becomes arguments: the kernel takes 128 KiB for one, about 2 MiB for all of them. */
+  runArgumentsBytesMax: 64 * KIB,
+
+  /** The embedded agent: words of `long N`, and the time between two, so that one can watch and interrupt it. */
+  agentDeltasMax: 10_000,
+  agentDeltaMs: 10,
+  /** What it remembers: threads (the least used goes first), turns of each, and characters of each text in them. */
+  agentThreadsMax: 500,
+  agentTurnsKeptMax: 20,
+  agentTextKeptCharsMax: 4 * KIB,
+  /** Its file is written anew from what it remembers when this much has been appended. */
+  agentFileBytesMax: 16 * MIB,
+  /** Its one command prints a word in milliseconds. */
+  agentCommandMs: 10 * SECOND,
+  agentCommandCharsMax: 64 * KIB,
+  /** A schema nested deeper is answered with null there; one that refers to itself would have no end. */
+  agentSampleDepthMax: 16,
+  agentSampleNodesMax: 1000,
 
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,
@@ -115,6 +187,14 @@ export const LIMITS = {
   clientReplyMs: 10 * SECOND,
   clientPollMs: 100,
   clientReplyBytesMax: 64 * MIB,
+  /** What goes to Codex may first wait for a child that starts, then for a thread to be resumed and a turn to start. */
+  clientWorkMs: 150 * SECOND,
+  /** An idle connection is given up well before the daemon does so (`keepAliveMs`): no request is to meet its end. */
+  clientIdleMs: 2 * SECOND,
+  clientIdleConnectionsMax: 8,
+  /** Two and a half heartbeats: a stream that says nothing for so long has lost its peer. */
+  clientSilenceMs: 50 * SECOND,
+  clientReconnect: { firstMs: 100, mostMs: 10 * SECOND, jitter: 0.5 },
   /** A daemon ends within `shutdownMs`; who waits for it waits a little longer. */
   clientShutdownMs: 25 * SECOND,
 } as const;

@@ -1,0 +1,49 @@
+// The fields that several requests share: what a word, a path, a text or a bag of metadata may be.
+//
+// Deliberately not whole requests (service/inputs.ts, run-inputs.ts). Invariant: what passes here can stand in a
+// command line or name a file without becoming anything else: no leading dash, no NUL, no relative path.
+
+import { DecodeError, described, mismatch, record, string, type Decoder } from "../base/decode.ts";
+import { mapSchema, STRING_SCHEMA } from "../base/json-schema.ts";
+import { LIMITS } from "./limits.ts";
+
+/** Model, profile and their like reach command lines and files elsewhere, so their alphabet is closed. */
+const WORD = /^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$/;
+
+/** The name of a model, a profile, an effort: at most 200 characters. */
+export const word: Decoder<string> = described((value: unknown, path: string) => {
+  if (typeof value !== "string" || !WORD.test(value) || value.length > 200) {
+    throw mismatch(path, value, "letters, digits and _.:/@- (first a letter or digit, 200 at most)");
+  }
+  return value;
+}, { type: "string", pattern: WORD.source, maxLength: 200 });
+
+export const absolutePath: Decoder<string> = described((value: unknown, path: string) => {
+  if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) {
+    throw mismatch(path, value, "an absolute path");
+  }
+  return value;
+}, { type: "string", pattern: "^/" });
+
+/** A map of strings, at most `LIMITS.metadataBytesMax` bytes as JSON. */
+export const metadata: Decoder<Record<string, string>> = described((value: unknown, path: string) => {
+  const map = record(string)(value, path);
+  if (Buffer.byteLength(JSON.stringify(map)) > LIMITS.metadataBytesMax) {
+    throw new DecodeError(path, `must be at most ${LIMITS.metadataBytesMax} bytes of JSON`);
+  }
+  return map;
+}, mapSchema(STRING_SCHEMA));
+
+/**
+ * Codex counts characters, of which JavaScript's string may have two for one.
+ *
+ * @throws {DecodeError} for a text of more than `LIMITS.inputTextCharsMax` of them.
+ */
+export function checkText(text: string, path: string): void {
+  if (text.length <= LIMITS.inputTextCharsMax) return;
+  let chars = 0;
+  for (const _ of text) chars += 1;
+  if (chars > LIMITS.inputTextCharsMax) {
+    throw new DecodeError(path, `must be at most ${LIMITS.inputTextCharsMax} characters, got ${chars}`);
+  }
+}

@@ -1,0 +1,46 @@
+// What the daemon says of itself: the shapes of status, snapshot and readiness that daemon, library and client share.
+//
+// Only shapes; service/status.ts fills them. The names are public API.
+
+import type { CodexdConfig } from "./config.ts";
+import type { CodexdEvent } from "./event.ts";
+import type { DaemonState, Identity, SessionRecord } from "./records.ts";
+import type { RunSummary } from "./runs.ts";
+
+/** What the HTTP edge knows of itself. */
+export interface ServiceStatus {
+  readonly configuredBaseUrl: string;
+  readonly eventStreamPath: string;
+  readonly eventStreamUrl: string | null;
+  readonly listening: boolean;
+  readonly resolvedBaseUrl: string | null;
+  readonly websocketClients: number;
+}
+
+/** The registries hold the newest `LIMITS.snapshotRecords` records. */
+export interface StatusSnapshot {
+  readonly config: CodexdConfig;
+  readonly identity: Identity;
+  readonly daemon: DaemonState;
+  readonly sessionRegistry: {
+    readonly updatedAt: string | null;
+    readonly sessions: readonly SessionRecord[];
+    readonly total: number;
+  };
+  readonly runRegistry: {
+    readonly updatedAt: string | null;
+    readonly runs: readonly RunSummary[];
+    readonly total: number;
+  };
+  readonly recentEvents: {
+    readonly maxEntries: number;
+    readonly updatedAt: string | null;
+    readonly events: readonly CodexdEvent[];
+  };
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One sentence each; empty when ready. */
+  readonly reasons: readonly string[];
+}
