@@ -8,6 +8,7 @@ export type RefusalMeaning =
   | "thread_locked"
   | "no_active_turn"
   | "turn_mismatch"
+  | "unknown_method"
   | "other";
 
 const MEANINGS: ReadonlyArray<readonly [RegExp, RefusalMeaning]> = [
@@ -18,6 +19,7 @@ const MEANINGS: ReadonlyArray<readonly [RegExp, RefusalMeaning]> = [
   [/already has an active writer/i, "thread_locked"],
   [/^no active turn/i, "no_active_turn"],
   [/^expected active turn id/i, "turn_mismatch"],
+  [/^invalid request: unknown variant/i, "unknown_method"],
 ];
 
 export function meaningOf(message: string): RefusalMeaning {

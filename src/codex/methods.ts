@@ -4,24 +4,15 @@
 // of turn/start, each of which refuses the other. Answers are read leniently: versions add members, and leave some out.
 
 import { isObject } from "../base/decode.ts";
-import type { ApprovalPolicy, SandboxMode, SessionRecord, ThreadProfile, ThreadSettings } from "../core/records.ts";
+import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
+import type { SandboxMode, SessionRecord, ThreadProfile, ThreadSettings } from "../core/records.ts";
+import type { TurnOverrides } from "../core/requests.ts";
+
+export type { TurnOverrides } from "../core/requests.ts";
 
 /** What is in force on a thread, as thread/start or thread/resume answered it. */
 export interface ThreadFacts extends ThreadSettings {
   readonly threadId: string;
-}
-
-export interface TurnOverrides {
-  readonly approvalPolicy?: ApprovalPolicy | undefined;
-  readonly sandboxPolicy?: Record<string, unknown> | undefined;
-  readonly cwd?: string | undefined;
-  readonly model?: string | undefined;
-  readonly effort?: string | undefined;
-  readonly summary?: string | undefined;
-  readonly serviceTier?: string | undefined;
-  readonly personality?: string | undefined;
-  readonly collaborationMode?: string | Record<string, unknown> | undefined;
-  readonly outputSchema?: Record<string, unknown> | undefined;
 }
 
 export type InputItem = Record<string, unknown>;
@@ -31,18 +22,24 @@ export function createCodexAppServerTextInput(text: string): InputItem {
   return { type: "text", text };
 }
 
-export function initializeParams(version: string): Record<string, unknown> {
+export function initializeParams(
+  version: string, name = "baa-conductor-codexd", title = "codexd",
+): Record<string, unknown> {
   return {
-    clientInfo: { name: "baa-conductor-codexd", title: "codexd", version },
+    clientInfo: { name, title, version },
     // Granular approval policies and the cleaning of background terminals are refused without it.
     capabilities: { experimentalApi: true },
   };
 }
 
-/** Codex's version out of `userAgent`, which is `NAME/VERSION (…`; null where it has none. */
+/**
+ * Codex's version out of `userAgent`, which is `NAME/VERSION (…`; null where it has none. The embedded agent's comes
+ * with its name, so that nobody takes it for a version of Codex.
+ */
 export function versionFromUserAgent(initializeResult: unknown): string | null {
   const userAgent = isObject(initializeResult) ? initializeResult["userAgent"] : undefined;
   if (typeof userAgent !== "string") return null;
+  if (userAgent.startsWith(`${EMBEDDED_AGENT}/`)) return /^\S+/.exec(userAgent)?.[0] ?? null;
   return /^[^/]*\/(\d[^\s(]*)/.exec(userAgent)?.[1] ?? null;
 }
 

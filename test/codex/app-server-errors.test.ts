@@ -19,6 +19,7 @@ const MESSAGES: ReadonlyArray<readonly [string, RefusalMeaning]> = [
   ["expected active turn id `A` but found `B`", "turn_mismatch"],
   ["expected active turn id A but found B", "turn_mismatch"],
   ["input must not be empty", "other"],
+  ["Invalid request: unknown variant `nope`, expected one of `initialize`", "unknown_method"],
   ["Server overloaded; retry later.", "other"],
   ["failed to load configuration: no active turn", "other"],
   ["", "other"],

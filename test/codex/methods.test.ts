@@ -39,6 +39,7 @@ const AGENTS: ReadonlyArray<readonly [unknown, string | null]> = [
   [{ userAgent: "baa-conductor-codexd/0.169.0 (Debian 12.0.0; x86_64) xterm (codexd; 0.1.0)" }, "0.169.0"],
   [{ userAgent: "lab/0.170.0-alpha.3 (x)" }, "0.170.0-alpha.3"],
   [{ userAgent: "lab/1.2.3(x)" }, "1.2.3"],
+  [{ userAgent: "codexd-agent/0.1.0 (linux; x64; no model) (codexd; 0.1.0)" }, "codexd-agent/0.1.0"],
   [{ userAgent: "lab" }, null],
   [{ userAgent: "lab/next (1.2.3)" }, null],
   [{ userAgent: 1 }, null],

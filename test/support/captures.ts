@@ -25,3 +25,25 @@ export function readCapture(name: (typeof CAPTURES)[number]): CapturedMessage[] 
   const entries = lines.map((line) => JSON.parse(line) as { dir: string; msg: CapturedMessage });
   return entries.filter(({ dir }) => dir === "in").map(({ msg }) => msg);
 }
+
+export const EXEC_CAPTURES = [
+  "exec-background", "exec-badflag", "exec-command", "exec-fail-retry", "exec-fail500", "exec-nogit", "exec-patch",
+  "exec-plain", "exec-plan", "exec-sigint-command", "exec116-command", "exec116-plain",
+] as const;
+
+export interface ExecCapture {
+  /** What it printed on stdout, in order. */
+  readonly events: ReadonlyArray<Record<string, unknown>>;
+  readonly stderr: string;
+}
+
+/** What `codex exec --json` printed. */
+export function readExecCapture(name: (typeof EXEC_CAPTURES)[number]): ExecCapture {
+  const path = fileURLToPath(new URL(`../fixtures/captures/${name}.jsonl`, import.meta.url));
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+  const messages = lines.map((line) => (JSON.parse(line) as { msg: Record<string, unknown> }).msg);
+  return {
+    events: messages.filter((message) => message["STDERR"] === undefined),
+    stderr: messages.map((message) => message["STDERR"] ?? "").join(""),
+  };
+}
