@@ -3,9 +3,12 @@
 // Deliberately not: sessions or state. It passes on what Codex answers, and what Codex says in between.
 
 import { systemClock, type Clock } from "../base/clock.ts";
+import { createDeferred } from "../base/deferred.ts";
+import { eventOfNotification, type AppServerAdapterEvent } from "../codex/adapter-events.ts";
 import { initializeParams, versionFromUserAgent } from "../codex/methods.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { RpcId } from "../protocol/json-rpc.ts";
+import type { AdapterRequest } from "./adapter.ts";
 import { createRpcClient, type CallOptions, type RpcClient, type RpcHandlers } from "./rpc-client.ts";
 import type { Transport } from "./transport.ts";
 
@@ -16,40 +19,77 @@ export interface InitializeOutcome {
 }
 
 export interface CodexAppServerClientOptions {
-  /** `version` is codexd's own, as Codex shows it. */
-  readonly clientInfo: { readonly version: string };
+  /** Who Codex is told that asks; codexd's own name and title where they are left out. */
+  readonly clientInfo: {
+    readonly version: string; readonly name?: string | undefined; readonly title?: string | undefined;
+  };
   readonly transport: Transport;
   readonly handlers?: Partial<RpcHandlers>;
   readonly clock?: Clock;
 }
 
-/** @see RpcClient.call for what each call throws. */
+interface Channel<T> {
+  /** Each listener gets each value; an error of its own is its own. */
+  subscribe(listener: (value: T) => void): { unsubscribe(): void };
+}
+
+/**
+ * Also an adapter as `CodexdDaemon` takes one, so that a program can wrap it.
+ *
+ * @see RpcClient.call for what each call throws.
+ */
 export class CodexAppServerClient {
   readonly #rpc: RpcClient;
   readonly #transport: Transport;
-  readonly #version: string;
+  readonly #clientInfo: CodexAppServerClientOptions["clientInfo"];
+  readonly #eventListeners = new Set<(event: AppServerAdapterEvent) => void>();
+  readonly #requestListeners = new Set<(request: AdapterRequest) => void>();
+
+  /** What Codex tells, as typed events. */
+  readonly events: Channel<AppServerAdapterEvent> = channelOf(this.#eventListeners);
+  /** What Codex asks; whoever listens must `answer` or `refuse`. Without a listener it is refused. */
+  readonly requests: Channel<AdapterRequest> = channelOf(this.#requestListeners);
+  /** Resolves when nothing can come or go any more. */
+  readonly closed: Promise<void>;
 
   /** Connects the transport at once; nothing is sent before `initialize`. */
   constructor({ clientInfo, transport, handlers = {}, clock = systemClock }: CodexAppServerClientOptions) {
-    this.#version = clientInfo.version;
+    const closed = createDeferred<void>();
+    this.closed = closed.promise;
+    this.#clientInfo = clientInfo;
     this.#transport = transport;
     this.#rpc = createRpcClient({
       transport,
       clock,
       handlers: {
         ...(handlers.onLine === undefined ? {} : { onLine: handlers.onLine }),
-        onNotification: handlers.onNotification ?? (() => undefined),
-        // A question left open would hang its turn for ever.
-        onRequest: handlers.onRequest ?? ((id) => this.refuse(id, -32601, "unsupported")),
+        onNotification: (method, params, emittedAtMs) => {
+          if (this.#eventListeners.size > 0) {
+            const event = eventOfNotification({ method, params, emittedAtMs });
+            tellAll(this.#eventListeners, event);
+          }
+          handlers.onNotification?.(method, params, emittedAtMs);
+        },
+        onRequest: (id, method, params) => {
+          tellAll(this.#requestListeners, { id, method, params });
+          if (handlers.onRequest !== undefined) handlers.onRequest(id, method, params);
+          // A question left open would hang its turn for ever.
+          else if (this.#requestListeners.size === 0) this.refuse(id, -32601, "unsupported");
+        },
         onNoise: handlers.onNoise ?? (() => undefined),
-        onClose: handlers.onClose ?? (() => undefined),
+        onClose: (reason) => {
+          handlers.onClose?.(reason);
+          closed.resolve();
+        },
       },
     });
   }
 
   /** The handshake; must be awaited before any other call. */
   async initialize(): Promise<InitializeOutcome> {
-    const result = await this.#rpc.call("initialize", initializeParams(this.#version), {
+    if (this.#rpc.connected !== null) await this.#rpc.connected;
+    const { version, name, title } = this.#clientInfo;
+    const result = await this.#rpc.call("initialize", initializeParams(version, name, title), {
       timeoutMs: LIMITS.childInitializeMs,
     });
     this.#rpc.notify("initialized");
@@ -105,11 +145,32 @@ export class CodexAppServerClient {
 
   /** Gives the peer up at once; every call under way settles with `child_restarted`. */
   abort(): void {
-    this.#transport.abort();
+    if (this.#transport.abort === undefined) this.#transport.close();
+    else this.#transport.abort();
+    this.#rpc.giveUp();
   }
 
   /** Calls that wait for an answer. */
   get underWay(): number {
     return this.#rpc.underWay;
+  }
+}
+
+function channelOf<T>(listeners: Set<(value: T) => void>): Channel<T> {
+  return {
+    subscribe(listener) {
+      listeners.add(listener);
+      return { unsubscribe: () => void listeners.delete(listener) };
+    },
+  };
+}
+
+function tellAll<T>(listeners: ReadonlySet<(value: T) => void>, value: T): void {
+  for (const listener of listeners) {
+    try {
+      listener(value);
+    } catch {
+      // A stranger's bug must not end the read loop, nor keep the value from the others.
+    }
   }
 }

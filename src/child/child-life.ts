@@ -10,20 +10,11 @@ import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { CodexAppServerClient } from "./app-server-client.ts";
 import type { ChildOutput } from "./child-output.ts";
+import type { AppServerConnection, ConnectionHandlers } from "./connection.ts";
+import type { Life, LifeCallbacks, LifeEnd } from "./life.ts";
 import type { RpcHandlers } from "./rpc-client.ts";
-import { bytesOf, type Spawner, type SpawnOptions } from "./spawner.ts";
+import { bytesOf, type ChildHandle, type Spawner, type SpawnOptions } from "./spawner.ts";
 import { createCodexdAppServerStdioTransport } from "./transport-stdio.ts";
-
-export interface LifeEnd {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** Why, as far as codexd knows more than the exit code says. */
-  readonly reason: string | null;
-  /** The process never came to be. */
-  readonly spawnFailed: boolean;
-  /** True unless starting it again cannot help: the command is missing, or not to be executed. */
-  readonly canRetry: boolean;
-}
 
 /** What the machine is short of now and may have again in a moment; ETXTBSY is a program that is being replaced. */
 const PASSING_ERRORS: ReadonlySet<unknown> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETXTBSY"]);
@@ -35,18 +26,7 @@ export function spawnFailure(error: unknown): LifeEnd {
   return { exitCode: null, signal: null, reason: errorMessage(error), spawnFailed: true, canRetry };
 }
 
-export interface ChildLife {
-  readonly pid: number | null;
-  readonly client: CodexAppServerClient;
-  /** Resolves when the process has come to be or failed to. */
-  readonly spawned: Promise<void>;
-  /** End of stdin, grace, SIGTERM, grace, SIGKILL; resolves when it has ended. */
-  stop(): Promise<void>;
-  /** Gives this life up for the given reason. */
-  abandon(reason: string): void;
-}
-
-export interface ChildLifeOptions {
+export interface ChildLifeOptions extends LifeCallbacks {
   readonly spawner: Spawner;
   readonly command: string;
   readonly args: readonly string[];
@@ -55,14 +35,12 @@ export interface ChildLifeOptions {
   readonly clock: Clock;
   readonly output: ChildOutput;
   readonly handlers: Omit<RpcHandlers, "onClose" | "onNoise">;
-  onSpawn(pid: number | null): void;
-  /** Nothing can be asked of it any more; its end follows. */
-  onDeaf(): void;
-  onEnd(end: LifeEnd): void;
+  /** How one talks to the child; over its pipes, unless an embedding program brings an adapter of its own. */
+  readonly connect?: (child: ChildHandle, handlers: ConnectionHandlers) => AppServerConnection;
 }
 
 /** @throws what the spawner throws. */
-export function startChildLife(options: ChildLifeOptions): ChildLife {
+export function startChildLife(options: ChildLifeOptions): Life {
   const { clock, output } = options;
   const child = options.spawner.spawn(options.command, options.args, options.spawnOptions);
   const spawned = createDeferred<void>();
@@ -70,7 +48,9 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
   let exit: { code: number | null; signal: string | null } | undefined;
   let streamClosed = false;
   let reason: string | null = null;
+  /** It has told so, or said something. */
   let born = false;
+  let announced = false;
   let stopping = false;
   let done = false;
   const timers: Timer[] = [];
@@ -89,27 +69,35 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
   };
 
   /** Only while this life lasts. */
-  const later = (ms: number, fn: () => void): void => void timers.push(clock.after(ms, fn));
+  const later = (ms: number, fn: () => void): void => {
+    if (!done) timers.push(clock.after(ms, fn));
+  };
 
-  const client = new CodexAppServerClient({
-    clientInfo: { version: options.version },
-    transport: createCodexdAppServerStdioTransport(child),
-    clock,
-    handlers: {
-      ...options.handlers,
-      onNoise: (text) => output.noise(text),
-      onClose(error) {
-        streamClosed = true;
-        options.onDeaf();
-        if (error !== null) reason ??= errorMessage(error);
-        if (exit !== undefined) return end();
-        // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.
-        later(LIMITS.childStopGraceMs, () => {
-          if (stopping) return;
-          reason ??= "it closed its stdout and lived on";
-          child.kill("SIGKILL");
-        });
-      },
+  const announce = (): void => {
+    if (announced || done) return;
+    announced = true;
+    options.onSpawn(child.pid ?? null);
+    spawned.resolve();
+  };
+
+  const connect = options.connect ?? ((handle, handlers) => new CodexAppServerClient({
+    clientInfo: { version: options.version }, transport: createCodexdAppServerStdioTransport(handle), clock, handlers,
+  }));
+
+  const client = connect(child, {
+    ...options.handlers,
+    onNoise: (text) => output.noise(text),
+    onClose(error) {
+      streamClosed = true;
+      options.onDeaf();
+      if (error !== null) reason ??= errorMessage(error);
+      if (exit !== undefined) return end();
+      // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.
+      later(LIMITS.childStopGraceMs, () => {
+        if (stopping) return;
+        reason ??= "it closed its stdout and lived on";
+        kill();
+      });
     },
   });
 
@@ -120,9 +108,11 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
   child.stderr.on("error", () => undefined);
   child.on("spawn", () => {
     born = true;
-    options.onSpawn(child.pid ?? null);
-    spawned.resolve();
+    announce();
   });
+  // A spawner of the user's own may never say so; one that has a pid has something that runs. Node tells its own
+  // children's failures before this.
+  if (typeof child.pid === "number") setImmediate(announce);
   child.on("error", (error) => {
     // A signal that could not be sent tells itself here too.
     if (born || done) return;
@@ -138,6 +128,16 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
     later(LIMITS.childPipeDrainMs, () => client.abort());
   });
 
+  /** What outlives even this, or a foreign child that never tells its exit, is not waited for. */
+  const kill = (): void => {
+    child.kill("SIGKILL");
+    later(LIMITS.childStopGraceMs, () => {
+      reason ??= "it was killed and has not told its exit";
+      client.abort();
+      end();
+    });
+  };
+
   return {
     get pid() {
       return child.pid ?? null;
@@ -150,13 +150,13 @@ export function startChildLife(options: ChildLifeOptions): ChildLife {
       client.resume();
       client.close();
       later(LIMITS.childStopGraceMs, () => child.kill("SIGTERM"));
-      later(2 * LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
+      later(2 * LIMITS.childStopGraceMs, kill);
       await ended.promise;
     },
     abandon(why) {
       reason ??= why;
       child.kill("SIGTERM");
-      later(LIMITS.childStopGraceMs, () => child.kill("SIGKILL"));
+      later(LIMITS.childStopGraceMs, kill);
     },
   };
 }

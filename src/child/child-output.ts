@@ -3,6 +3,7 @@
 // All of it goes to the log files; events carry it at a bounded rate, and the last lines are kept to say why a child
 // has died. Invariant: secrets are redacted before anything is kept, logged or told.
 
+import { stripAnsi } from "../base/ansi.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -29,8 +30,6 @@ export interface ChildOutputOptions {
   readonly secrets: () => readonly string[];
 }
 
-const ANSI_COLOURS = /\u001b\[[0-9;]*m/g;
-
 export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets }: ChildOutputOptions): ChildOutput {
   let pid: number | null = null;
   let kept: string[] = [];
@@ -55,7 +54,7 @@ export function createChildOutput({ clock, stdoutLog, stderrLog, report, secrets
   }
 
   function onStderrLine(raw: string): void {
-    const line = redact(raw.replace(ANSI_COLOURS, ""), secrets());
+    const line = redact(stripAnsi(raw), secrets());
     stderrLog.append(`${line}\n`);
     const short = line.slice(0, LIMITS.childStderrLineBytesMax);
     kept.push(short);

@@ -7,7 +7,7 @@
 import { assertNever } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
-import { CodexdError } from "../core/errors.ts";
+import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import {
   encodeError, encodeNotification, encodeRequest, encodeResult, parseRpcLine, type RpcId,
@@ -36,7 +36,8 @@ export interface CallOptions {
 export interface RpcClient {
   /**
    * @throws (rejects) {CodexdError} `app_server_error` with Codex's `code` and `message` in `detail`; `timeout`;
-   *   `child_restarted` when the transport closes first; `not_ready` when too many calls wait.
+   *   `child_restarted` when the transport closes first; `not_ready` when too many calls wait; what the transport's
+   *   `send` throws.
    */
   call(method: string, params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
   notify(method: string): void;
@@ -44,6 +45,10 @@ export interface RpcClient {
   refuse(id: RpcId, code: number, message: string): void;
   /** Calls that have been sent and not answered. */
   readonly underWay: number;
+  /** Every call under way settles with `child_restarted`, and nothing more is told; for a transport without an end. */
+  giveUp(): void;
+  /** Settles as the transport's own `connect` does; null where that gave nothing to wait for. */
+  readonly connected: Promise<unknown> | null;
 }
 
 interface Call {
@@ -66,6 +71,9 @@ export interface RpcClientOptions {
   readonly waitingMax?: number;
 }
 
+/** JSON-RPC's word for an error without a code of its own. */
+const INTERNAL_ERROR = -32603;
+
 export function createRpcClient({
   transport, clock, handlers, callsMax = LIMITS.childCallsMax, waitingMax = LIMITS.childCallsWaitingMax,
 }: RpcClientOptions): RpcClient {
@@ -75,9 +83,16 @@ export function createRpcClient({
   let closed = false;
 
   const send = (call: Call): void => {
-    call.id = ++lastId;
-    underWay.set(call.id, call);
-    transport.send(encodeRequest(call.id, call.method, call.params));
+    const id = ++lastId;
+    call.id = id;
+    underWay.set(id, call);
+    try {
+      transport.send(encodeRequest(id, call.method, call.params));
+    } catch (error) {
+      // A transport of the user's own may throw: the call has not gone out, and only the call is told.
+      const told = { code: INTERNAL_ERROR, message: errorMessage(error) };
+      take(id)?.outcome.reject(error instanceof CodexdError ? error : appServerError(call.method, told));
+    }
   };
 
   /** The time limit is the caller's, so it runs while the call waits for a place too. */
@@ -141,7 +156,7 @@ export function createRpcClient({
     }
   };
 
-  const onClose = (reason: Error | null): void => {
+  const onClose = (reason: Error | null = null): void => {
     if (closed) return;
     closed = true;
     const owed = [...underWay.values(), ...waiting];
@@ -154,7 +169,10 @@ export function createRpcClient({
     handlers.onClose(reason);
   };
 
-  transport.connect({ onMessage, onClose });
+  const connecting = transport.connect({ onMessage, onClose });
+  const connected = connecting === undefined ? null : Promise.resolve(connecting);
+  // Who waits for it is told; nobody need wait.
+  connected?.catch(() => undefined);
 
   return {
     call(method, params, options = {}) {
@@ -165,12 +183,18 @@ export function createRpcClient({
         method, params, options, deadlineMs, outcome: createDeferred(), timer: undefined, id: undefined,
       };
       // One that is made in `onResult`, when a place has just become free, does not overtake those that wait.
-      if (underWay.size < callsMax && waiting.length === 0) send(call);
-      else if (waiting.length < waitingMax) waiting.push(call);
-      else return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
+      const mustWait = underWay.size >= callsMax || waiting.length > 0;
+      if (mustWait && waiting.length >= waitingMax) {
+        return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
+      }
+      // Before it is sent: in memory the answer can come before `send` returns.
       call.timer = clock.after(timeoutMs, () => expire(call, timeoutMs));
+      if (mustWait) waiting.push(call);
+      else send(call);
       return call.outcome.promise;
     },
+    connected,
+    giveUp: () => onClose(),
     notify: (method) => transport.send(encodeNotification(method)),
     answer: (id, result) => transport.send(encodeResult(id, result)),
     refuse: (id, code, message) => transport.send(encodeError(id, code, message)),

@@ -12,6 +12,8 @@ export interface ChildReadable {
   on(event: "error", listener: (error: Error) => void): unknown;
   pause?(): unknown;
   resume?(): unknown;
+  /** Gives the pipe up, whoever still holds its other end. */
+  destroy?(): unknown;
 }
 
 export interface ChildWritable {
@@ -62,10 +64,19 @@ export function childEnvironment(
   env: NodeJS.ProcessEnv,
   { daemonId, endpoint }: { daemonId: string; endpoint: string },
 ): NodeJS.ProcessEnv {
-  const kept = Object.entries(env).filter(([name]) => !name.startsWith("BAA_CODEXD_") && !name.startsWith("CODEXD_"));
-  return {
-    ...Object.fromEntries(kept),
-    BAA_CODEXD_DAEMON_ID: daemonId,
-    BAA_CODEXD_SERVER_ENDPOINT: endpoint,
-  };
+  return { ...withoutOwnVariables(env), BAA_CODEXD_DAEMON_ID: daemonId, BAA_CODEXD_SERVER_ENDPOINT: endpoint };
+}
+
+/** The environment of a run: codexd's own in the same way, what was asked for, and the mark of all that it starts. */
+export function runEnvironment(
+  env: NodeJS.ProcessEnv,
+  { runId, asked }: { runId: string; asked: Readonly<Record<string, string>> },
+): NodeJS.ProcessEnv {
+  return { ...withoutOwnVariables(env), ...asked, BAA_CODEXD_RUN_ID: runId };
+}
+
+/** Whoever starts codexd from within a Codex session must not have its own thread's mark on all that codexd starts. */
+function withoutOwnVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = /^(?:BAA_CODEXD_.*|CODEXD_.*|CODEX_THREAD_ID)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !own.test(name)));
 }

@@ -1,4 +1,4 @@
-// Keeps one owned app-server alive: starts it, shakes hands, starts it again when it dies, ends it in order.
+// Keeps one app-server at hand: starts or connects to it, shakes hands, does so again when it goes, ends it in order.
 //
 // Deliberately not: what a death means for sessions and turns (the `down` handler knows). Invariants: at most one life
 // at a time; every transition is told as one event; `generation` grows with each life, so that nobody mistakes a
@@ -11,15 +11,14 @@ import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventDraft, EventLevel, EventType } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ChildState } from "../core/records.ts";
-import type { CodexAppServerClient } from "./app-server-client.ts";
-import { spawnFailure, startChildLife, type ChildLife, type LifeEnd } from "./child-life.ts";
-import type { ChildOutput } from "./child-output.ts";
-import type { RpcHandlers } from "./rpc-client.ts";
-import type { Spawner, SpawnOptions } from "./spawner.ts";
+import { spawnFailure } from "./child-life.ts";
+import type { AppServerConnection } from "./connection.ts";
+import { ownedWords, remoteWords } from "./life-words.ts";
+import type { Life, LifeCallbacks, LifeEnd } from "./life.ts";
 
 /** An app-server that has answered the handshake. */
 export interface AppServer {
-  readonly client: CodexAppServerClient;
+  readonly client: AppServerConnection;
   readonly generation: number;
 }
 
@@ -41,30 +40,34 @@ export interface Supervisor {
 }
 
 export interface SupervisorOptions {
-  readonly spawner: Spawner;
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly endpoint: string;
-  readonly spawnOptions: SpawnOptions;
-  readonly version: string;
+  /** What the state says of it from the first moment on. */
+  readonly target: Pick<ChildState, "command" | "args" | "cwd" | "endpoint">;
+  /** The app-server runs elsewhere: a life is a connection to it, and its turns outlive it. */
+  readonly remote?: boolean;
+  /** @throws what the spawner throws. */
+  startLife(callbacks: LifeCallbacks): Life;
+  /** The last lines that the present life has written to its stderr. */
+  lastStderrLines(): readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
-  readonly output: ChildOutput;
-  readonly handlers: Omit<RpcHandlers, "onClose" | "onNoise">;
   report(draft: EventDraft): void;
   /** Called after each change of `state`. */
   onChange(): void;
+  /** The handshake has been answered; nothing else has been asked of this life yet. */
+  onConnected?(server: AppServer): void;
   /** The running child has gone: whatever it had under way is lost. `reason` is one sentence. */
   onDown(reason: string): void;
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { clock, command, args, spawnOptions } = options;
+  const { clock, remote = false } = options;
+  const { command, args } = options.target;
+  const words = remote ? remoteWords(options.target) : ownedWords(options.target);
   let state: ChildState = {
-    status: "idle", pid: null, command, args, cwd: spawnOptions.cwd, endpoint: options.endpoint, startedAt: null,
+    status: "idle", pid: null, ...options.target, startedAt: null,
     exitedAt: null, exitCode: null, signal: null, restarts: 0, lastError: null,
   };
-  let life: ChildLife | undefined;
+  let life: Life | undefined;
   let running: AppServer | undefined;
   let version: string | null = null;
   let generation = 0;
@@ -90,16 +93,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     options.report({ level, type, message, detail });
   };
 
-  const begin = (): ChildLife | undefined => {
+  const begin = (): Life | undefined => {
     const attempt = failures + 1;
     generation += 1;
     worked = false;
     bornAt = clock.monotonic();
     change({ status: "starting", pid: null });
-    tell("info", "child.starting", `starting ${command}`, { command, args, attempt });
+    tell("info", "child.starting", words.starting, { ...words.target, attempt });
     try {
-      life = startChildLife({
-        ...options,
+      life = options.startLife({
         onSpawn(pid) {
           change({ pid, startedAt: isoTime(clock.now()) });
           tell("info", "child.started", `the app-server runs as process ${pid}`, { pid, command, args });
@@ -107,7 +109,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         onDeaf() {
           // Who asks now waits for the next life instead of talking to a closed pipe.
           running = undefined;
-          if (state.status === "running" && !stopping) change({ status: "restarting" });
+          if (state.status === words.up && !stopping) change({ status: "restarting" });
         },
         onEnd,
       });
@@ -119,59 +121,74 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return life;
   };
 
-  const shakeHands = async (current: ChildLife, ofGeneration: number): Promise<void> => {
+  const shakeHands = async (current: Life, ofGeneration: number): Promise<void> => {
     try {
       const outcome = await current.client.initialize();
       if (generation !== ofGeneration || life !== current) return;
       version = outcome.version;
       running = { client: current.client, generation };
       worked = true;
-      change({ status: "running", lastError: null });
-      tell("info", "app-server.connected", `connected to Codex ${version ?? "of unknown version"}`, {
-        pid: current.pid, version,
-      });
+      change({ status: words.up, lastError: null, ...(remote ? { startedAt: isoTime(clock.now()) } : {}) });
+      const detail = { ...(remote ? words.target : { pid: current.pid }), version };
+      tell("info", "app-server.connected", `connected to Codex ${version ?? "of unknown version"}`, detail);
+      options.onConnected?.(running);
     } catch (error) {
       if (life !== current || stopping) return;
       // A child that has closed its stdout is dying, and its exit tells the story; any other lives but is of no use.
       if (error instanceof CodexdError && error.code === "child_restarted") return;
       const reason = errorMessage(error);
-      tell("error", "app-server.connect.failed", reason, { pid: current.pid, reason });
+      // The end of a connection that never was tells itself.
+      if (!remote) tell("error", "app-server.connect.failed", reason, { pid: current.pid, reason });
       current.abandon(`the handshake failed: ${reason}`);
     }
   };
 
   const onEnd = (end: LifeEnd): void => {
-    const pid = state.pid;
-    const stderr = options.output.lastStderrLines();
-    const reason = describeEnd(command, end, worked ? [] : stderr);
+    const reason = words.ended(end, worked, options.lastStderrLines());
     if (clock.monotonic() - bornAt >= LIMITS.childHealthyMs) failures = 0;
     failures += 1;
     life = undefined;
     running = undefined;
+    const expected = end.canRetry && end.retryAfterMs === undefined;
+    const { pid } = state;
     change({
-      status: stopping ? "stopped" : end.canRetry ? "restarting" : "failed",
+      status: stopping ? "stopped" : expected ? "restarting" : "failed",
       pid: null, exitedAt: isoTime(clock.now()), exitCode: end.exitCode, signal: end.signal,
       lastError: stopping ? state.lastError : reason,
     });
-    if (!end.spawnFailed) {
-      const { exitCode, signal } = end;
-      tell(stopping ? "info" : "error", "child.exited", reason, { pid, exitCode, signal, reason, stderr });
-    }
+    tellEnd(end, pid, reason);
     options.onDown(reason);
     if (stopping) return;
-    if (!end.canRetry) return tell("error", "child.failed", reason, { command, args, reason });
-    const delayMs = backoffDelayMs(failures, LIMITS.childRestart, options.random);
-    tell("warn", "child.restarting", `starting again in ${delayMs} ms`, { attempt: failures, delayMs, reason });
+    if (!expected) tell("error", "child.failed", reason, { ...words.target, reason });
+    if (!end.canRetry) return;
+    const delayMs = end.retryAfterMs ?? backoffDelayMs(failures, LIMITS.childRestart, options.random);
+    const where = remote ? words.target : {};
+    tell("warn", "child.restarting", `${words.again} in ${delayMs} ms`, {
+      ...where, attempt: failures, delayMs, reason,
+    });
     restartTimer = clock.after(delayMs, () => {
       change({ restarts: state.restarts + 1 });
       begin();
     });
   };
 
+  const tellEnd = (end: LifeEnd, pid: number | null, reason: string): void => {
+    const level = stopping ? "info" : "error";
+    const { exitCode, signal } = end;
+    if (!remote) {
+      const stderr = options.lastStderrLines();
+      if (!end.spawnFailed) tell(level, "child.exited", reason, { pid, exitCode, signal, reason, stderr });
+    } else if (worked) {
+      tell(level, "child.exited", reason, { ...words.target, reason });
+    } else if (!stopping) {
+      tell(level, "app-server.connect.failed", reason, { ...words.target, reason });
+    }
+  };
+
   const refusal = (): CodexdError | undefined => {
     if (stopping || state.status === "stopped") return new CodexdError("draining", "codexd is stopping");
     if (state.status === "failed") {
-      return new CodexdError("child_failed", `the app-server cannot be started: ${state.lastError ?? "unknown"}`);
+      return new CodexdError("child_failed", `${words.cannot}: ${state.lastError ?? "unknown"}`);
     }
     return undefined;
   };
@@ -217,13 +234,4 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       change({ status: "stopped" });
     },
   };
-}
-
-/** One sentence that says how a child ended, with its last words where it never got to work. */
-function describeEnd(command: string, end: LifeEnd, stderr: readonly string[]): string {
-  if (end.spawnFailed) return `${command} could not be started: ${end.reason ?? "unknown"}`;
-  const how = end.signal === null ? `exited with code ${end.exitCode}` : `was ended by ${end.signal}`;
-  const why = end.reason === null ? "" : ` (${end.reason})`;
-  const words = stderr.length === 0 ? "" : `; it said: ${stderr.slice(-3).join(" | ")}`;
-  return `the app-server ${how}${why}${words}`;
 }

@@ -16,7 +16,7 @@ export interface StdioTransportOptions {
 export function createCodexdAppServerStdioTransport(
   child: ChildHandle,
   { lineBytesMax = LIMITS.childLineBytesMax }: StdioTransportOptions = {},
-): Transport {
+): Required<Transport> {
   let handlers: TransportHandlers | undefined;
   let closed = false;
 

@@ -4,10 +4,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexAppServerClient } from "../../src/child/app-server-client.ts";
 import { initializeParams } from "../../src/codex/methods.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
+import { createFakeClock, settle } from "../support/fake-clock.ts";
 import { createFakeTransport } from "../support/fake-transport.ts";
 
 function rig() {
@@ -109,4 +110,50 @@ test("pause, resume and close are passed on, also to a transport that cannot pau
   const simple = new CodexAppServerClient({ clientInfo: { version: "1" }, transport: plain });
   simple.pause();
   simple.resume();
+});
+
+test("events and questions are told to all who listen, until they leave; a listener's error is its own", async () => {
+  const { client, transport } = rig();
+  const told: unknown[] = [];
+  const failing = client.events.subscribe(() => { throw new Error("a listener's own"); });
+  const listening = client.events.subscribe((event) => told.push(event));
+  transport.receive({ method: "turn/completed", params: { threadId: "t", turn: { id: "u" } } });
+  transport.receive({ method: "odd", params: { a: 1 }, emittedAtMs: 3 });
+  assert.deepEqual(told, [
+    { type: "turn.completed", threadId: "t", turn: { id: "u" }, notificationMethod: "turn/completed" },
+    { type: "notification", notificationMethod: "odd", emittedAtMs: 3, params: { a: 1 } },
+  ]);
+  failing.unsubscribe();
+  listening.unsubscribe();
+  transport.receive({ method: "odd", params: {} });
+  assert.equal(told.length, 2);
+  const asked: unknown[] = [];
+  const asking = client.requests.subscribe((request) => asked.push(request));
+  transport.receive({ id: 5, method: "item/tool/call", params: {} });
+  assert.deepEqual([...asked, ...transport.sent], [{ id: 5, method: "item/tool/call", params: {} }]);
+  asking.unsubscribe();
+  transport.receive({ id: 6, method: "item/tool/call", params: {} });
+  assert.equal(transport.sent[0]?.id, 6);
+});
+
+test("the handshake waits for a transport that connects later; one without abort is closed and given up", async () => {
+  const transport = createFakeTransport();
+  const connected = createDeferred<void>();
+  const { abort: _, ...rest } = transport;
+  const later = {
+    ...rest,
+    connect(handlers: Parameters<typeof transport.connect>[0]) {
+      void transport.connect(handlers);
+      return connected.promise;
+    },
+  };
+  const client = new CodexAppServerClient({ clientInfo: { version: "1" }, transport: later });
+  const ready = assert.rejects(client.initialize(), { code: "child_restarted" });
+  assert.equal(transport.sent.length, 0);
+  connected.resolve();
+  await settle();
+  assert.equal(transport.sent[0]?.method, "initialize");
+  client.abort();
+  await Promise.all([ready, client.closed]);
+  assert.deepEqual(transport.asked, ["close"]);
 });

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRpcClient, type RpcClient, type RpcHandlers } from "../../src/child/rpc-client.ts";
+import type { TransportHandlers } from "../../src/child/transport.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { createFakeClock, settle, type FakeClock } from "../support/fake-clock.ts";
 import { createFakeTransport, type FakeTransport } from "../support/fake-transport.ts";
@@ -209,4 +210,36 @@ test("a call after the close fails at once, and nothing is sent any more", async
   rpc.notify("n");
   assert.deepEqual(transport.sent, []);
   assert.deepEqual(seen, [["close", "gone"]]);
+});
+
+test("a transport of a stranger's: it answers before it returns, throws, promises, or has no abort", async () => {
+  const clock = createFakeClock();
+  const closes: unknown[] = [];
+  let handlers: TransportHandlers | undefined;
+  const rpc = createRpcClient({
+    clock,
+    handlers: {
+      onNotification: () => undefined, onRequest: () => undefined, onNoise: () => undefined,
+      onClose: (reason) => closes.push(reason),
+    },
+    transport: {
+      async connect(given) {
+        handlers = given;
+      },
+      send(text) {
+        const { id, method } = JSON.parse(text) as { id: number; method: string };
+        if (method === "broken") throw new Error("not connected");
+        handlers?.onMessage(JSON.stringify({ id, result: method }));
+      },
+      close: () => undefined,
+    },
+  });
+  await rpc.connected;
+  assert.equal(await rpc.call("at once", {}), "at once");
+  assert.deepEqual(clock.dueInMs, [], "no timer is left behind");
+  await assert.rejects(rpc.call("broken", {}), { code: "app_server_error", message: /not connected/ });
+  assert.deepEqual([rpc.underWay, clock.dueInMs], [0, []]);
+  rpc.giveUp();
+  rpc.giveUp();
+  assert.deepEqual(closes, [null]);
 });

@@ -8,6 +8,7 @@ import { realpathSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/base/clock.ts";
+import { startChildLife } from "../../src/child/child-life.ts";
 import { createChildOutput } from "../../src/child/child-output.ts";
 import { bytesOf, childEnvironment, processSpawner, type ChildHandle } from "../../src/child/spawner.ts";
 import { createSupervisor, type Supervisor } from "../../src/child/supervisor.ts";
@@ -83,17 +84,23 @@ function supervise(t: TestContext, command: string, script: string): { superviso
   const report = (draft: EventDraft): void => void events.push(draft);
   const log = createMemoryLog();
   const ignore = (): void => undefined;
+  const output = createChildOutput({ clock: systemClock, stdoutLog: log, stderrLog: log, report, secrets: () => [] });
   const supervisor = createSupervisor({
-    spawner: processSpawner,
-    command,
-    args: ["-c", script],
-    endpoint: "stdio://",
-    spawnOptions: { cwd: "/", env: ENV },
-    version: "1",
+    target: { command, args: ["-c", script], cwd: "/", endpoint: "stdio://" },
+    startLife: (callbacks) => startChildLife({
+      ...callbacks,
+      spawner: processSpawner,
+      command,
+      args: ["-c", script],
+      spawnOptions: { cwd: "/", env: ENV },
+      version: "1",
+      clock: systemClock,
+      output,
+      handlers: { onNotification: ignore, onRequest: ignore },
+    }),
+    lastStderrLines: () => output.lastStderrLines(),
     clock: systemClock,
     random: () => 0,
-    output: createChildOutput({ clock: systemClock, stdoutLog: log, stderrLog: log, report, secrets: () => [] }),
-    handlers: { onNotification: ignore, onRequest: ignore },
     report,
     onChange: ignore,
     onDown: ignore,

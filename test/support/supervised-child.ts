@@ -3,6 +3,7 @@
 // Deliberately without sessions or a store: `seen` holds what it told, in order. Its random source never takes
 // anything away, so that every delay is the full one.
 
+import { startChildLife } from "../../src/child/child-life.ts";
 import { createChildOutput } from "../../src/child/child-output.ts";
 import { createSupervisor, type Supervisor } from "../../src/child/supervisor.ts";
 import type { EventDraft } from "../../src/core/event.ts";
@@ -44,20 +45,28 @@ export function createSupervisedChild(): SupervisedChild {
     seen.push(draft.type);
   };
   let status: ChildStatus = "idle";
+  const output = createChildOutput({
+    clock, stdoutLog: createMemoryLog(), stderrLog, report, secrets: () => ["hunter2"],
+  });
+  const command = { command: "/bin/codex", args: ["app-server"] };
   const supervisor = createSupervisor({
-    spawner,
-    command: "/bin/codex",
-    args: ["app-server"],
-    endpoint: "stdio://",
-    spawnOptions: { cwd: "/work-dir", env: { HOME: "/home/dev" } },
-    version: "0.1.0",
+    target: { ...command, cwd: "/work-dir", endpoint: "stdio://" },
+    startLife: (callbacks) => startChildLife({
+      ...callbacks,
+      ...command,
+      spawner,
+      spawnOptions: { cwd: "/work-dir", env: { HOME: "/home/dev" } },
+      version: "0.1.0",
+      clock,
+      output,
+      handlers: {
+        onNotification: (method) => messages.push(method),
+        onRequest: (id, method) => messages.push(`${method} ${id}`),
+      },
+    }),
+    lastStderrLines: () => output.lastStderrLines(),
     clock,
     random: () => 0,
-    output: createChildOutput({ clock, stdoutLog: createMemoryLog(), stderrLog, report, secrets: () => ["hunter2"] }),
-    handlers: {
-      onNotification: (method) => messages.push(method),
-      onRequest: (id, method) => messages.push(`${method} ${id}`),
-    },
     report,
     onChange() {
       if (supervisor.state.status !== status) seen.push(`status ${supervisor.state.status}`);

@@ -1,0 +1,51 @@
+// What a supervisor says of its lives, for a child of codexd's own and for an app-server that runs elsewhere.
+//
+// Words and the details of events only. Invariant: an event of a remote app-server names its endpoint and never a
+// command or a process, because codexd has neither.
+
+import type { ChildState } from "../core/records.ts";
+import type { LifeEnd } from "./life.ts";
+
+export interface LifeWords {
+  /** The status of a life that has answered the handshake. */
+  readonly up: "running" | "external";
+  /** What events name where there is no process to name. */
+  readonly target: Readonly<Record<string, unknown>>;
+  readonly starting: string;
+  readonly again: string;
+  /** What an error says when there is no life and none is to be expected. */
+  readonly cannot: string;
+  /** One sentence on how a life ended, with its last words where it never got to work. */
+  ended(end: LifeEnd, worked: boolean, stderr: readonly string[]): string;
+}
+
+export function ownedWords({ command, args }: Pick<ChildState, "command" | "args">): LifeWords {
+  return {
+    up: "running",
+    target: { command, args },
+    starting: `starting ${command}`,
+    again: "starting again",
+    cannot: "the app-server cannot be started",
+    ended(end, worked, stderr) {
+      if (end.spawnFailed) return `${command} could not be started: ${end.reason ?? "unknown"}`;
+      const how = end.signal === null ? `exited with code ${end.exitCode}` : `was ended by ${end.signal}`;
+      const why = end.reason === null ? "" : ` (${end.reason})`;
+      const words = worked || stderr.length === 0 ? "" : `; it said: ${stderr.slice(-3).join(" | ")}`;
+      return `the app-server ${how}${why}${words}`;
+    },
+  };
+}
+
+export function remoteWords({ endpoint }: Pick<ChildState, "endpoint">): LifeWords {
+  return {
+    up: "external",
+    target: { endpoint },
+    starting: `connecting to ${endpoint}`,
+    again: "connecting again",
+    cannot: "the app-server cannot be reached",
+    ended(end, worked) {
+      if (!worked) return `no connection to ${endpoint}: ${end.reason ?? "it was closed"}`;
+      return `the connection to ${endpoint} has ended: ${end.reason ?? "it was closed in order"}`;
+    },
+  };
+}
