@@ -65,6 +65,11 @@ export class LiveStore<T extends Tables> implements Store<T> {
     return oldest?.firstSeq ?? this.headSeq + 1;
   }
 
+  journalSize(): { segments: number; bytes: number } {
+    const { segments } = this.#parts.writer;
+    return { segments: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0) };
+  }
+
   get pendingBytes(): number {
     return this.#parts.journal.pendingBytes;
   }

@@ -75,6 +75,9 @@ export interface Store<T extends Tables> {
   /** The newest events, oldest first, without deltas and with long details cut. */
   recentEvents(): readonly CodexdEvent[];
 
+  /** The journal on disk: how many files, and their bytes. */
+  journalSize(): { readonly segments: number; readonly bytes: number };
+
   /** Bytes that wait for the disk; the child's output is not read while they are above the limit. */
   readonly pendingBytes: number;
   /** Calls `listener` whenever a write has made `pendingBytes` smaller. */
