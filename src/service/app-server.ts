@@ -7,6 +7,7 @@ import type { ChildState } from "../core/records.ts";
 
 /** The calls of a running app-server. @see RpcClient.call for what they throw. */
 export interface AppServerCalls {
+  call(method: string, params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
   threadStart(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
   threadResume(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
   turnStart(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;

@@ -27,9 +27,11 @@ export interface StreamOptions {
   readonly test: EntryTest | null;
   readonly after: number;
   readonly nowMs: number;
+  /** The journal is about to be read behind its head. */
+  readonly onReplay: () => void;
 }
 
-export function createStream({ store, sink, test, after, nowMs }: StreamOptions): StreamState {
+export function createStream({ store, sink, test, after, nowMs, onReplay }: StreamOptions): StreamState {
   let cursor = after;
   let mode: "waiting" | "replaying" | "live" | "closed" = "waiting";
   let wroteAt = nowMs;
@@ -60,6 +62,7 @@ export function createStream({ store, sink, test, after, nowMs }: StreamOptions)
 
   const catchUp = (): void => {
     mode = "replaying";
+    if (cursor < store.headSeq) onReplay();
     replay().catch((error: unknown) => {
       if (!isClosed()) sink.fail(error);
     });

@@ -8,13 +8,16 @@ import type { EventBatch, EventEntry } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { compileFilter, select } from "./event-filter.ts";
 import { createStream, type StreamState } from "./event-stream.ts";
+import type { Tally } from "./metrics.ts";
 import type { EventPage, EventService, Resume } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 
 const TICK_MS = 1000;
 
 /** `dispose` ends all streams; none can be opened afterwards. */
-export function createEvents(store: CodexdStore, clock: Clock): EventService & { dispose(): void } {
+export function createEvents(
+  store: CodexdStore, clock: Clock, tally: Pick<Tally, "replays"> = { replays: 0 },
+): EventService & { dispose(): void } {
   const streams = new Set<StreamState>();
   let timer: Timer | undefined;
 
@@ -52,6 +55,9 @@ export function createEvents(store: CodexdStore, clock: Clock): EventService & {
         test: compileFilter(filter),
         after: after === null ? lastSeq : Math.max(after, oldestSeq - 1),
         nowMs: clock.monotonic(),
+        onReplay: () => {
+          tally.replays += 1;
+        },
       });
       streams.add(stream);
       const ready = store.settled();

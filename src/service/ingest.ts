@@ -12,7 +12,7 @@ import { refuse } from "../codex/server-requests.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
-import { observe, outcomeStatus, ownTurnError } from "./receipts.ts";
+import { observe, outcomeStatus, ownTurnError, readUsageTotal } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -24,6 +24,8 @@ export interface Ingest {
   request(id: number | string, method: string, params: Record<string, unknown>): void;
   /** The child has gone: every turn that Codex had is ended. */
   down(reason: string, why: "child_exited" | "daemon_stopped"): void;
+  /** The connection to an app-server that runs elsewhere has gone: its turns go on without codexd. */
+  disconnected(): void;
 }
 
 export interface IngestOptions {
@@ -92,7 +94,12 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
 
       // Sub-agents and earlier turns speak on the same connection: only its own events move a turn.
       const turn = threadId === null ? undefined : turns.onThread(threadId);
-      if (turn === undefined || turnId === null || turn.record.turnId !== turnId) return;
+      if (turn === undefined || turnId === null || turn.record.turnId !== turnId) {
+        // A thread that is resumed is told what was counted on it, under the id of its last turn.
+        const total = method === USAGE ? readUsageTotal(params) : undefined;
+        if (threadId !== null && total !== undefined) turns.noteUsage(threadId, total);
+        return;
+      }
       turn.progressMonotonicMs = clock.monotonic();
       observe(turn.receipt, event.type, event.detail);
       if (method === "turn/completed") turns.finish(turn, explain(readOutcome(params["turn"]), turn));
@@ -128,8 +135,14 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
         turns.finish(turn, { status: "interrupted", error: ownTurnError(why, reason) });
       }
     },
+
+    disconnected() {
+      paused = false;
+    },
   };
 }
+
+const USAGE = "thread/tokenUsage/updated";
 
 function isUnloading(method: string, { status }: Record<string, unknown>): boolean {
   if (method === "thread/closed" || method === "thread/archived" || method === "thread/deleted") return true;

@@ -3,70 +3,19 @@
 // Invariant: every field of SPEC's requests is here and nowhere else; an unknown one is refused by name.
 
 import {
-  anyObject, array, boolean, DecodeError, either, integer, mismatch, nonEmptyString, object, oneOf, optional, record,
-  required, string,
+  anyObject, array, boolean, DecodeError, either, integer, mismatch, nonEmptyString, object, oneOf, optional, required,
+  string,
   type Decoder,
 } from "../base/decode.ts";
-import { createCodexAppServerTextInput, type TurnOverrides } from "../codex/methods.ts";
+import { createCodexAppServerTextInput } from "../codex/methods.ts";
+import { absolutePath, checkText, metadata, word } from "../core/input-fields.ts";
 import { LIMITS } from "../core/limits.ts";
-import {
-  SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy, type SandboxMode, type SessionPurpose,
-} from "../core/records.ts";
+import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy } from "../core/records.ts";
+import type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
 
-export interface CreateSessionInput {
-  readonly purpose?: SessionPurpose | undefined;
-  readonly threadId?: string | undefined;
-  readonly cwd?: string | undefined;
-  readonly model?: string | undefined;
-  readonly modelProvider?: string | undefined;
-  readonly serviceTier?: string | undefined;
-  readonly reasoningEffort?: string | undefined;
-  readonly approvalPolicy?: ApprovalPolicy | undefined;
-  readonly sandbox?: SandboxMode | undefined;
-  readonly personality?: string | undefined;
-  readonly ephemeral?: boolean | undefined;
-  readonly baseInstructions?: string | undefined;
-  readonly developerInstructions?: string | undefined;
-  readonly config?: Record<string, unknown> | undefined;
-  readonly metadata?: Record<string, string> | undefined;
-}
-
-export interface StartTurnInput extends TurnOverrides {
-  readonly sessionId: string;
-  readonly input?: string | Array<Record<string, unknown>> | undefined;
-  readonly prompt?: string | undefined;
-  readonly expectedTurnId?: string | undefined;
-  readonly whenBusy?: "reject" | "steer" | undefined;
-  readonly waitMs?: number | undefined;
-  readonly waitFor?: "approval" | "end" | undefined;
-}
-
-/** Model, profile and their like reach command lines and files elsewhere, so their alphabet is closed. */
-const WORD = /^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$/;
-
-const word: Decoder<string> = (value, path) => {
-  if (typeof value !== "string" || !WORD.test(value) || value.length > 200) {
-    throw mismatch(path, value, "letters, digits and _.:/@- (first a letter or digit, 200 at most)");
-  }
-  return value;
-};
-
-const absolutePath: Decoder<string> = (value, path) => {
-  if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) {
-    throw mismatch(path, value, "an absolute path");
-  }
-  return value;
-};
+export type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
 
 const approvalPolicy: Decoder<ApprovalPolicy> = either(word, anyObject, "a policy's name or an object");
-
-const metadata: Decoder<Record<string, string>> = (value, path) => {
-  const map = record(string)(value, path);
-  if (Buffer.byteLength(JSON.stringify(map)) > LIMITS.metadataBytesMax) {
-    throw new DecodeError(path, `must be at most ${LIMITS.metadataBytesMax} bytes of JSON`);
-  }
-  return map;
-};
 
 const turnInput: Decoder<string | Array<Record<string, unknown>>> = either(
   nonEmptyString,
@@ -139,14 +88,4 @@ function checkItem(item: Record<string, unknown>, at: number): void {
   if (typeof type !== "string") throw mismatch(`input[${at}].type`, type, "the type of a Codex input item");
   if (type === "text" && typeof text !== "string") throw mismatch(`input[${at}].text`, text, "a string");
   if (typeof text === "string") checkText(text, `input[${at}].text`);
-}
-
-/** Codex counts characters, of which JavaScript's string may have two for one. */
-function checkText(text: string, path: string): void {
-  if (text.length <= LIMITS.inputTextCharsMax) return;
-  let chars = 0;
-  for (const _ of text) chars += 1;
-  if (chars > LIMITS.inputTextCharsMax) {
-    throw new DecodeError(path, `must be at most ${LIMITS.inputTextCharsMax} characters, got ${chars}`);
-  }
 }

@@ -1,10 +1,12 @@
 // Interrupt means ended: asks Codex until it obeys, and answers when the turn has its end.
 //
 // Codex refuses an interrupt in the moment between its answer to turn/start and turn/started, and the turn runs on;
-// 0.116 does not answer at all when nothing runs. So it is asked again until the turn has ended. Invariant: a turn
-// that Codex does not have any more is ended here, so that its session is never busy for ever.
+// 0.116 does not answer at all when nothing runs, and names turns that it never starts. So it is asked again until the
+// turn has ended. Invariant: a turn that Codex does not have any more is ended here, so that its session is never busy
+// for ever.
 
 import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
@@ -48,6 +50,26 @@ export function createInterrupts(appServer: AppServerGate, clock: Clock, open: O
     }
   };
 
+  /** 0.116 answers no interrupt that comes when the turn has just ended. */
+  const tryUntilEnded = (turn: OpenTurn): Promise<Try> =>
+    new Promise((resolve, reject) => {
+      const leave = turn.ended.onSet(() => resolve("taken"));
+      void tryOnce(turn).then(resolve, reject).finally(leave);
+    });
+
+  /** Whether Codex says itself that it runs no turn on the thread: silence alone may be that of a Codex that hangs. */
+  const isIdle = async ({ record: { threadId } }: OpenTurn): Promise<boolean> => {
+    try {
+      const read = await appServer.current?.client.call("thread/read", { threadId }, { timeoutMs: TRY_MS });
+      const thread = isObject(read) ? read["thread"] : undefined;
+      const status = isObject(thread) ? thread["status"] : undefined;
+      return isObject(status) && status["type"] === "idle";
+    } catch (error) {
+      if (error instanceof CodexdError) return false;
+      throw error;
+    }
+  };
+
   const endLost = (turn: OpenTurn): void => {
     const error = ownTurnError("lost_by_codex", "Codex has no such turn any more, and never said how it ended");
     open.finish(turn, { status: "interrupted", error });
@@ -61,7 +83,7 @@ export function createInterrupts(appServer: AppServerGate, clock: Clock, open: O
       await within(clock, turn.answered, left());
       let last: Try = "none";
       while (turn.phase === "accepted" && left() > 0) {
-        last = await tryOnce(turn);
+        last = await tryUntilEnded(turn);
         if (last === "taken" || last === "lost") break;
         await within(clock, turn.ended, LIMITS.interruptRetryMs);
       }
@@ -69,6 +91,8 @@ export function createInterrupts(appServer: AppServerGate, clock: Clock, open: O
       if (last === "lost" || (last === "none" && turn.phase === "accepted" && turn.receipt.started)) endLost(turn);
       const ended = await within(clock, turn.ended, left());
       if (ended !== undefined) return ended;
+      if (turn.phase === "accepted" && (await isIdle(turn))) endLost(turn);
+      if (turn.ended.isSet) return turn.ended.value ?? null;
       const { submissionId, turnId } = turn.record;
       const message = `the turn still runs ${LIMITS.interruptMs} ms after it was to be interrupted`;
       throw new CodexdError("timeout", message, { submissionId, turnId });

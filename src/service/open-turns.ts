@@ -9,9 +9,11 @@ import { createLatch, type Latch } from "../base/latch.ts";
 import type { EventLevel } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { SessionRecord, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
-import { createReceipt, type OutcomeStatus, type Receipt } from "./receipts.ts";
+import type { SessionRecord, TokenUsage, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
+import { createTally, type Tally } from "./metrics.ts";
+import { createReceipt, NO_TOKENS, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import { createThreadUsages } from "./thread-usages.ts";
 
 /** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */
 export type TurnPhase = "reserved" | "submitted" | "accepted" | "ended";
@@ -20,9 +22,11 @@ export interface OpenTurn {
   record: TurnRecord;
   phase: TurnPhase;
   readonly receipt: Receipt;
-  readonly startedMonotonicMs: number;
+  startedMonotonicMs: number;
   progressMonotonicMs: number;
   interruptRequested: boolean;
+  /** Codex has been sent the turn: it may have begun it, whatever becomes of the answer. */
+  asked: boolean;
   /** What the turn's overrides change on its session once Codex has accepted them. */
   readonly applyOverrides: SessionChange;
   /** Set when the turn has left `reserved` and `submitted`, whichever way. */
@@ -38,6 +42,8 @@ export interface TurnOutcome {
   /** Beats what the stream said. */
   readonly error?: TurnError;
   readonly durationMs?: number | null;
+  /** Where it is known that it ended before now. */
+  readonly completedAt?: string;
   /** Codex itself has ended the turn, so that its thread is on disk from now on. */
   readonly byCodex?: boolean;
 }
@@ -58,28 +64,37 @@ export interface OpenTurns {
   accept(turn: OpenTurn, turnId: string): void;
   /** A turn that codexd did not start. */
   adopt(session: SessionRecord, threadId: string, turnId: string): OpenTurn;
+  /** A turn that an earlier daemon has left running in an app-server that outlives it. Nothing is written. */
+  reopen(session: SessionRecord, record: TurnRecord, receipt: Receipt): OpenTurn;
+  /** What Codex has counted on a thread, said outside of any turn that is open here. */
+  noteUsage(threadId: string, total: TokenUsage): void;
   finish(turn: OpenTurn, outcome: TurnOutcome): void;
   /** The record with what the stream has said so far. */
   current(turn: OpenTurn): TurnRecord;
 }
 
-export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSource): OpenTurns {
+export function createOpenTurns(
+  store: CodexdStore, clock: Clock, uuid: UuidSource, tally: Pick<Tally, "turns"> = createTally(),
+): OpenTurns {
   const bySession = new Map<string, OpenTurn>();
   const byThread = new Map<string, OpenTurn>();
+  const usages = createThreadUsages(LIMITS.threadUsagesKept);
 
   const open = (
     session: SessionRecord,
     record: Partial<TurnRecord>,
     phase: TurnPhase,
     applyOverrides: SessionChange,
+    receipt = createReceipt(),
   ): OpenTurn => {
     const turn: OpenTurn = {
       record: { ...emptyRecord(session), startedAt: isoTime(clock.now()), ...record },
       phase,
-      receipt: createReceipt(),
+      receipt,
       startedMonotonicMs: clock.monotonic(),
       progressMonotonicMs: clock.monotonic(),
       interruptRequested: false,
+      asked: phase === "accepted",
       applyOverrides,
       answered: createLatch<true>(),
       ended: createLatch<TurnRecord | null>(),
@@ -99,7 +114,9 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
 
   const writeAccepted = (turn: OpenTurn, message: string): void => {
     const session = sessionOf(turn);
-    const { turnId } = turn.record;
+    const { turnId, threadId } = turn.record;
+    const isFirst = session !== undefined && session.lastTurnId === null && !session.threadDurable;
+    turn.receipt.usageBefore ??= usages.of(threadId) ?? (isFirst ? NO_TOKENS : undefined);
     store.append(
       { level: "info", type: "turn.accepted", message, detail: { ...idsOf(turn.record), turnId } },
       (seq) => {
@@ -123,6 +140,12 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
     onThread: (threadId) => byThread.get(threadId),
     all: () => [...bySession.values()],
     current,
+
+    noteUsage(threadId, total) {
+      usages.note(threadId, total);
+      const turn = byThread.get(threadId);
+      if (turn !== undefined) turn.receipt.usageBefore ??= total;
+    },
 
     reserve: (session, applyOverrides) =>
       open(session, { submissionId: createId("turn", uuid) }, "reserved", applyOverrides),
@@ -170,21 +193,36 @@ export function createOpenTurns(store: CodexdStore, clock: Clock, uuid: UuidSour
       return turn;
     },
 
+    reopen(session, record, receipt) {
+      const phase = record.turnId === null ? "submitted" : "accepted";
+      // What its overrides would have changed was in the memory of the daemon that took them.
+      const turn = open(session, record, phase, (unchanged) => unchanged, receipt);
+      turn.asked = true;
+      const ranMs = record.startedAt === null ? 0 : clock.now() - Date.parse(record.startedAt);
+      turn.startedMonotonicMs -= Math.max(0, ranMs);
+      if (record.threadId !== null) byThread.set(record.threadId, turn);
+      if (phase === "accepted") turn.answered.set(true);
+      return turn;
+    },
+
     finish(turn, outcome) {
       // A reservation has nothing to end yet: the flow that made it sees for itself that Codex has gone.
       if (turn.phase === "ended" || turn.phase === "reserved") return;
       const session = sessionOf(turn);
       forget(turn);
+      usages.note(turn.record.threadId, turn.receipt.usageTotal);
       const now = isoTime(clock.now());
       const durationMs = outcome.durationMs ?? Math.round(clock.monotonic() - turn.startedMonotonicMs);
       const error = outcome.error ?? turn.receipt.error;
-      let record: TurnRecord = { ...current(turn), status: outcome.status, error, completedAt: now, durationMs };
+      const { completedAt = now } = outcome;
+      let record: TurnRecord = { ...current(turn), status: outcome.status, error, completedAt, durationMs };
       store.append(finishedEvent(record, outcome.status), (seq) => {
         record = { ...record, lastSeq: seq };
         return session === undefined
           ? { put: { turn: record } }
           : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
       });
+      tally.turns[outcome.status] += 1;
       turn.record = record;
       turn.answered.set(true);
       turn.ended.set(record);

@@ -2,6 +2,7 @@
 //
 // The same fold serves the live stream and recovery, which reads the events back from the journal. Invariant: text is
 // taken from completed items only, so that a message whose stream broke off and was retried is never counted twice.
+// Neither are tokens: Codex tells the thread's total again at a steer and a retry, and 0.116 at every turn's start.
 
 import { isObject } from "../base/decode.ts";
 import type { EventDetail } from "../core/event.ts";
@@ -14,6 +15,10 @@ export interface Receipt {
   tokenUsage: TokenUsage | null;
   /** Codex counts tokens over the whole thread: what it had counted before this turn. */
   usageBefore: TokenUsage | undefined;
+  /** What it has counted with this turn; undefined while it has told nothing. */
+  usageTotal: TokenUsage | undefined;
+  /** The model has made something in this turn, so that a total may hold some of the turn's own tokens. */
+  modelHasSpoken: boolean;
   /** Items that run something and have not ended. */
   readonly openTools: Set<string>;
   reconnecting: boolean;
@@ -22,8 +27,8 @@ export interface Receipt {
 
 export function createReceipt(): Receipt {
   return {
-    finalMessage: null, error: null, tokenUsage: null, usageBefore: undefined, openTools: new Set(),
-    reconnecting: false, started: false,
+    finalMessage: null, error: null, tokenUsage: null, usageBefore: undefined, usageTotal: undefined,
+    modelHasSpoken: false, openTools: new Set(), reconnecting: false, started: false,
   };
 }
 
@@ -38,11 +43,14 @@ const OBSERVERS: ReadonlyMap<string, (receipt: Receipt, detail: EventDetail) => 
   }],
   ["app-server.item.started", (receipt: Receipt, { item, itemId }: EventDetail) => {
     receipt.reconnecting = false;
-    if (isObject(item) && isTool(item) && typeof itemId === "string") receipt.openTools.add(itemId);
+    if (!isObject(item) || !isTool(item) || typeof itemId !== "string") return;
+    receipt.openTools.add(itemId);
+    receipt.modelHasSpoken = true;
   }],
   ["app-server.item.completed", (receipt: Receipt, { item, itemId }: EventDetail) => {
     receipt.reconnecting = false;
     if (typeof itemId === "string") receipt.openTools.delete(itemId);
+    if (isObject(item) && item["type"] !== "userMessage") receipt.modelHasSpoken = true;
     takeMessage(receipt, item);
   }],
   ["app-server.turn.usage.updated", (receipt: Receipt, detail: EventDetail) => takeUsage(receipt, detail)],
@@ -56,6 +64,11 @@ const OBSERVERS: ReadonlyMap<string, (receipt: Receipt, detail: EventDetail) => 
     receipt.error = readTurnError(turn["error"]) ?? receipt.error;
   }],
 ]);
+
+/** The usage of a thread that no model has worked on. */
+export const NO_TOKENS: TokenUsage = {
+  totalTokens: 0, inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0,
+};
 
 export type OutcomeStatus = Extract<TurnStatus, "completed" | "failed" | "interrupted">;
 
@@ -83,6 +96,11 @@ export function ownTurnError(reason: string, message: string): TurnError {
   return { message, reason, codexErrorInfo: null, additionalDetails: null };
 }
 
+/** What Codex has counted on the whole thread; undefined where an event of usage does not say. */
+export function readUsageTotal({ tokenUsage }: Record<string, unknown>): TokenUsage | undefined {
+  return isObject(tokenUsage) ? readUsage(tokenUsage["total"]) : undefined;
+}
+
 const TOOL_ITEMS = new Set([
   "commandExecution", "fileChange", "mcpToolCall", "dynamicToolCall", "webSearch", "collabToolCall",
 ]);
@@ -97,16 +115,19 @@ function takeMessage(receipt: Receipt, item: unknown): void {
   }
 }
 
-function takeUsage(receipt: Receipt, { tokenUsage }: EventDetail): void {
-  if (!isObject(tokenUsage)) return;
-  const total = readUsage(tokenUsage["total"]);
-  const last = readUsage(tokenUsage["last"]);
+function takeUsage(receipt: Receipt, detail: EventDetail): void {
+  const total = readUsageTotal(detail);
   if (total === undefined) return;
-  receipt.usageBefore ??= last === undefined ? undefined : subtract(total, last);
-  receipt.tokenUsage = receipt.usageBefore === undefined ? total : subtract(total, receipt.usageBefore);
+  const last = readUsage((detail["tokenUsage"] as Record<string, unknown>)["last"]);
+  receipt.usageTotal = total;
+  // Nobody has said what stood before: either the model has added `last` to it, or this is it.
+  receipt.usageBefore ??= !receipt.modelHasSpoken ? total : last === undefined ? undefined : subtract(total, last);
+  const { usageBefore } = receipt;
+  const used = usageBefore === undefined ? total : subtract(total, usageBefore);
+  if (COUNTS.some((name) => used[name] !== 0)) receipt.tokenUsage = used;
 }
 
-const COUNTS = ["totalTokens", "inputTokens", "cachedInputTokens", "outputTokens", "reasoningOutputTokens"] as const;
+const COUNTS = Object.keys(NO_TOKENS) as ReadonlyArray<keyof TokenUsage>;
 
 function readUsage(value: unknown): TokenUsage | undefined {
   if (!isObject(value)) return undefined;

@@ -1,44 +1,66 @@
 // Recovery of meaning: what a daemon that died has left open is ended once, truthfully, before anyone can ask.
 //
 // The store has recovered the records; here the turns that they call under way get their end and their receipt, read
-// back from the journal. Invariant: an end that Codex had told, and clients may have seen, is the one that is kept.
+// back from the journal. Those of an app-server that has outlived the daemon are not ended but opened again, until the
+// first connection shows what has become of them (take-up.ts). Invariant: an end that Codex had told, and clients may
+// have seen, is the one that is kept.
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
-import { finishedEvent, sessionAfter, type TurnOutcome } from "./open-turns.ts";
+import { finishedEvent, sessionAfter, type OpenTurns, type TurnOutcome } from "./open-turns.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 
-/** Ends every turn that the journal calls under way; gives their number. */
-export async function endAbandonedTurns(store: CodexdStore, clock: Clock): Promise<number> {
-  const abandoned = [...store.tables.turn.newestFirst()].filter((turn) => turn.status === "inProgress").reverse();
-  for (const turn of abandoned) {
-    const submitted = turn.turnId === null;
-    const message = submitted
-      ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
-      : "the daemon died while the turn ran";
-    const { receipt, end } = await readBack(store, turn);
-    const now = isoTime(clock.now());
-    const ended: TurnRecord = {
-      ...turn,
-      finalMessage: receipt.finalMessage,
-      tokenUsage: receipt.tokenUsage,
-      status: end?.status ?? "interrupted",
-      error: end === null ? ownTurnError(submitted ? "not_answered" : "daemon_restarted", message) : receipt.error,
-      completedAt: end?.at ?? now,
-      durationMs: turn.startedAt === null ? null : Math.max(0, Date.parse(end?.at ?? now) - Date.parse(turn.startedAt)),
-    };
-    const session = store.tables.session.get(turn.sessionId);
-    store.append(finishedEvent(ended, ended.status), (seq) => {
-      const record = { ...ended, lastSeq: seq };
-      if (session === undefined) return { put: { turn: record } };
-      return { put: { turn: record, session: sessionAfter(session, record, end !== null, now) } };
-    });
+export interface OutlivingTurns {
+  readonly open: OpenTurns;
+  /** Where the app-server is that outlives the daemon: turns on any other are ended. */
+  readonly endpoint: string;
+}
+
+/** Ends every turn that the journal calls under way, or opens it again; gives the number of those that were ended. */
+export async function endAbandonedTurns(store: CodexdStore, clock: Clock, outliving?: OutlivingTurns): Promise<number> {
+  const underWay = [...store.tables.turn.newestFirst()].filter((turn) => turn.status === "inProgress").reverse();
+  let ended = 0;
+  for (const turn of underWay) {
+    const found = await readBack(store, turn);
+    if (found.end === null && outliving !== undefined && reopen(store, turn, found.receipt, outliving)) continue;
+    endAbandoned(store, clock, turn, found);
+    ended += 1;
   }
   await store.settled();
-  return abandoned.length;
+  return ended;
+}
+
+function reopen(store: CodexdStore, turn: TurnRecord, receipt: Receipt, { open, endpoint }: OutlivingTurns): boolean {
+  const session = store.tables.session.get(turn.sessionId);
+  if (session?.endpoint !== endpoint || open.ofSession(turn.sessionId) !== undefined) return false;
+  open.reopen(session, turn, receipt);
+  return true;
+}
+
+function endAbandoned(store: CodexdStore, clock: Clock, turn: TurnRecord, { receipt, end }: ReadBack): void {
+  const submitted = turn.turnId === null;
+  const message = submitted
+    ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
+    : "the daemon died while the turn ran";
+  const now = isoTime(clock.now());
+  const ended: TurnRecord = {
+    ...turn,
+    finalMessage: receipt.finalMessage,
+    tokenUsage: receipt.tokenUsage,
+    status: end?.status ?? "interrupted",
+    error: end === null ? ownTurnError(submitted ? "not_answered" : "daemon_restarted", message) : receipt.error,
+    completedAt: end?.at ?? now,
+    durationMs: turn.startedAt === null ? null : Math.max(0, Date.parse(end?.at ?? now) - Date.parse(turn.startedAt)),
+  };
+  const session = store.tables.session.get(turn.sessionId);
+  store.append(finishedEvent(ended, ended.status), (seq) => {
+    const record = { ...ended, lastSeq: seq };
+    if (session === undefined) return { put: { turn: record } };
+    return { put: { turn: record, session: sessionAfter(session, record, end !== null, now) } };
+  });
 }
 
 interface ReadBack {

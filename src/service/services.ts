@@ -3,35 +3,23 @@
 // Every read gives journaled state only: it takes its picture, then waits until all of it is in the journal.
 
 import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
+import type { StopReport } from "../core/processes.ts";
 import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
-import type { CreateSessionInput, StartTurnInput } from "./inputs.ts";
-import type { Readiness, ServiceStatus, StatusSnapshot } from "./status.ts";
+import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
+import type { AcceptedTurn, CreateSessionInput, ListQuery, StartTurnInput, StopOutcome } from "../core/requests.ts";
+import type { MetricsService } from "./metrics.ts";
+import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
+
+export type { AcceptedTurn, ListQuery, StopOutcome } from "../core/requests.ts";
+export { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 
 export interface Services {
   readonly sessions: SessionService;
   readonly turns: TurnService;
+  readonly runs: RunService;
   readonly events: EventService;
   readonly status: StatusService;
-}
-
-export interface ListQuery {
-  readonly limit: number;
-  readonly cursor: string | null;
-}
-
-/** A process that a stop has ended, or failed to end. */
-export interface StoppedProcess {
-  readonly pid: number;
-  readonly command: string;
-  readonly signal: string;
-}
-
-export interface StopOutcome {
-  readonly session: SessionRecord;
-  /** The turn that was ended; null when the session was idle. */
-  readonly turn: TurnRecord | null;
-  readonly stopped: readonly StoppedProcess[];
-  readonly survived: readonly StoppedProcess[];
+  readonly metrics: MetricsService;
 }
 
 export interface SessionService {
@@ -43,20 +31,46 @@ export interface SessionService {
   interrupt(sessionId: string): Promise<StopOutcome>;
 }
 
-export interface AcceptedTurn {
-  readonly session: SessionRecord;
-  readonly submissionId: string | null;
-  readonly turnId: string | null;
-  /** Set when `waitMs` was given and the turn ended within it. */
-  readonly turn: TurnRecord | null;
-}
-
 export interface TurnService {
   /** `signal` aborts the waiting, never the turn. */
   start(input: StartTurnInput, signal?: AbortSignal): Promise<AcceptedTurn>;
   /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
   get(id: string, waitMs: number, signal?: AbortSignal): Promise<TurnRecord>;
   list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
+}
+
+export interface RunService {
+  /**
+   * Queues a run; with `waitMs` gives it as it is when it has ended or the time is over. `signal` aborts the waiting,
+   * never the run.
+   *
+   * @throws (rejects) {CodexdError} `too_many_runs`, `not_found` (its session), `draining`, `storage_full`;
+   *   {DecodeError} for a field.
+   */
+  start(input: StartRunInput, signal?: AbortSignal): Promise<RunRecord>;
+  /** With its whole prompt and result, also where the record holds them cut. */
+  get(runId: string): Promise<RunRecord>;
+  list(query: ListQuery & { status: string | null }): Promise<Page<RunSummary>>;
+  /** Ends a run; one that has ended is given back as it is, with nothing stopped. */
+  cancel(runId: string): Promise<StopReport & { readonly run: RunRecord }>;
+  /**
+   * A piece of the output as it is now, from byte `after` on, `LIMITS.runOutputPieceBytes` at most.
+   *
+   * @throws (rejects) {CodexdError} `not_found`; `cursor_ahead` when `after` lies behind the end of what is there.
+   */
+  output(runId: string, stream: RunStream, after: number): Promise<RunOutput>;
+}
+
+export interface RunOutput {
+  readonly bytes: Buffer;
+  /** Where the next read goes on. */
+  readonly nextOffset: number;
+  /** Bytes of the whole stream that are there now. */
+  readonly size: number;
+  /** The piece reaches the end of a stream to which no more can come. */
+  readonly ended: boolean;
+  /** Resolves when there may be more than `size`, when the run has ended, or when `signal` aborts. */
+  more(signal?: AbortSignal): Promise<void>;
 }
 
 /** Null means that everything passes; `types` may end in `*`. */

@@ -10,6 +10,8 @@ export interface SessionIndex {
   sessionIdOn(threadId: string): string | null;
   /** Must be told of each session that gets a thread. Gives the way back, for a change that was refused. */
   set(session: SessionRecord): () => void;
+  /** The session's record has been dropped. */
+  forget(session: SessionRecord): void;
   isLoaded(threadId: string, generation: number): boolean;
   markLoaded(threadId: string, generation: number): void;
   markUnloaded(threadId: string): void;
@@ -32,6 +34,9 @@ export function createSessionIndex(store: CodexdStore): SessionIndex {
         if (before === undefined) byThread.delete(threadId);
         else byThread.set(threadId, before);
       };
+    },
+    forget({ threadId, sessionId }) {
+      if (threadId !== null && byThread.get(threadId) === sessionId) byThread.delete(threadId);
     },
     isLoaded: (threadId, ofGeneration) => ofGeneration === generation && loaded.has(threadId),
     markLoaded(threadId, ofGeneration) {

@@ -29,6 +29,8 @@ export interface SessionsOptions {
   readonly gate: WorkGate;
   readonly clock: Clock;
   readonly uuid: UuidSource;
+  /** The app-server runs elsewhere: its directories are not here to be looked at. */
+  readonly remote?: boolean;
 }
 
 export interface Sessions extends SessionService {
@@ -37,7 +39,7 @@ export interface Sessions extends SessionService {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, open, threads, index, appServer, interrupts, gate, clock, uuid } = options;
+  const { store, open, threads, index, appServer, interrupts, gate, clock, uuid, remote = false } = options;
   /** By thread, the end of the last that looks for its session or makes one. */
   const atWork = new Map<string, Promise<void>>();
 
@@ -100,7 +102,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     async create(input) {
-      if (input.cwd !== undefined) await requireDirectory("cwd", input.cwd);
+      if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
         const found = await existing(input);

@@ -3,52 +3,24 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { CodexdConfig } from "../core/config.ts";
-import type { CodexdEvent } from "../core/event.ts";
+import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { DaemonState, Identity, SessionRecord } from "../core/records.ts";
+import type { DaemonState, Identity } from "../core/records.ts";
+import { runSummary } from "../core/runs.ts";
+import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import type { StatusService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 
-/** What the HTTP edge knows of itself. */
-export interface ServiceStatus {
-  readonly configuredBaseUrl: string;
-  readonly eventStreamPath: string;
-  readonly eventStreamUrl: string | null;
-  readonly listening: boolean;
-  readonly resolvedBaseUrl: string | null;
-  readonly websocketClients: number;
-}
-
-export interface StatusSnapshot {
-  readonly config: CodexdConfig;
-  readonly identity: Identity;
-  readonly daemon: DaemonState;
-  readonly sessionRegistry: {
-    readonly updatedAt: string | null;
-    readonly sessions: readonly SessionRecord[];
-    readonly total: number;
-  };
-  readonly runRegistry: { readonly updatedAt: string | null; readonly runs: readonly never[]; readonly total: number };
-  readonly recentEvents: {
-    readonly maxEntries: number;
-    readonly updatedAt: string | null;
-    readonly events: readonly CodexdEvent[];
-  };
-}
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** One sentence each; empty when ready. */
-  readonly reasons: readonly string[];
-}
+export type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 
 export interface StatusOptions {
   readonly config: CodexdConfig;
   readonly identity: Identity;
   readonly store: CodexdStore;
   readonly open: OpenTurns;
+  readonly runs: { readonly underWay: number; readonly waiting: number };
   readonly appServer: AppServerGate;
   readonly clock: Clock;
   readonly daemon: () => DaemonState;
@@ -61,6 +33,7 @@ export function createStatus(options: StatusOptions): StatusService {
 
   const snapshot = (): StatusSnapshot => {
     const sessions = newest(store.tables.session.newestFirst());
+    const runs = newest(store.tables.run.newestFirst());
     const events = store.recentEvents();
     return {
       config,
@@ -71,7 +44,11 @@ export function createStatus(options: StatusOptions): StatusService {
         sessions,
         total: store.tables.session.size,
       },
-      runRegistry: { updatedAt: null, runs: [], total: 0 },
+      runRegistry: {
+        updatedAt: runs.map((run) => run.updatedAt).sort().at(-1) ?? null,
+        runs: runs.map(runSummary),
+        total: store.tables.run.size,
+      },
       recentEvents: { maxEntries: config.eventCacheSize, updatedAt: events.at(-1)?.createdAt ?? null, events },
     };
   };
@@ -88,7 +65,7 @@ export function createStatus(options: StatusOptions): StatusService {
         limits: limits(options),
         liveness: { turns: open.all().filter(({ phase }) => phase !== "reserved")
             .map((turn) => livenessOf(turn, clock.monotonic())) },
-        compat: compatOf(appServer.version),
+        compat: compatOf(appServer.version, config.version),
       };
       await store.settled();
       return status;
@@ -111,9 +88,12 @@ export function createStatus(options: StatusOptions): StatusService {
 /** Versions that codexd was measured against; any other may work, and is called `degraded` until it was tried. */
 const KNOWN_VERSIONS: ReadonlySet<string> = new Set(["0.116.0", "0.169.0"]);
 
-function compatOf(version: string | null): Record<string, unknown> {
-  const known = version !== null && KNOWN_VERSIONS.has(version);
-  return { status: known ? "ok" : version === null ? "unknown" : "degraded", version, known: [...KNOWN_VERSIONS] };
+/** The embedded agent is no Codex, whatever its version: it fits the codexd that it came with. */
+function compatOf(version: string | null, ownVersion: string): Record<string, unknown> {
+  const embeddedAgent = version?.startsWith(`${EMBEDDED_AGENT}/`) ?? false;
+  const known = version !== null && (KNOWN_VERSIONS.has(version) || version === `${EMBEDDED_AGENT}/${ownVersion}`);
+  const status = known ? "ok" : version === null ? "unknown" : "degraded";
+  return { status, version, known: [...KNOWN_VERSIONS], embeddedAgent };
 }
 
 /** Why a turn is quiet, and for how long it has been. */
@@ -125,11 +105,13 @@ function livenessOf({ record, phase, receipt, progressMonotonicMs }: OpenTurn, n
   return { submissionId, turnId, sessionId, state, quietMs: Math.round(nowMs - progressMonotonicMs) };
 }
 
-function limits({ store, open, appServer, service }: StatusOptions) {
+function limits({ config, store, open, runs, appServer, service }: StatusOptions) {
   return {
     childCalls: { value: appServer.current?.client.underWay ?? 0, limit: LIMITS.childCallsMax },
     journalPendingBytes: { value: store.pendingBytes, limit: LIMITS.journalPendingBytesMax },
     openTurns: { value: open.all().length, limit: null },
+    runs: { value: runs.underWay, limit: config.runs.max },
+    queuedRuns: { value: runs.waiting, limit: config.runs.maxQueued },
     streams: { value: service().websocketClients, limit: LIMITS.connectionsMax },
   };
 }

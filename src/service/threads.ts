@@ -29,6 +29,8 @@ export interface Threads {
   resume(
     server: RunningAppServer, threadId: string, draft: SessionRecord, record: (facts: ThreadFacts) => void,
   ): Promise<void>;
+  /** Resumes the thread that a session has, and never gives it another; throws as `ensureLoaded`. */
+  reload(server: RunningAppServer, session: SessionRecord, threadId: string): Promise<void>;
 }
 
 export interface ThreadsOptions {
@@ -100,24 +102,32 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
     });
   };
 
+  const reload: Threads["reload"] = async (server, { sessionId, purpose }, threadId) => {
+    await resume(server, threadId, requireSession(store, sessionId), (facts) => {
+      const detail = { sessionId, threadId: facts.threadId, purpose, previousThreadId: null };
+      write(sessionId, facts, { level: "info", type: "session.resumed", message: "thread resumed", detail });
+    });
+  };
+
   return {
     start,
     resume,
+    reload,
     async ensureLoaded(sessionId) {
       const server = await appServer.ready();
       const session = requireSession(store, sessionId);
-      const { threadId, purpose } = session;
+      const { threadId, currentTurnId } = session;
       if (threadId !== null && index.isLoaded(threadId, server.generation)) return { server, session, threadId };
-      if (threadId === null || (session.lastTurnId === null && !session.threadDurable)) {
+      const hadTurns = session.lastTurnId !== null || currentTurnId !== null || session.threadDurable;
+      if (threadId === null || !hadTurns) {
         await restart(server, session);
       } else {
         try {
-          await resume(server, threadId, session, (facts) => {
-            const detail = { sessionId, threadId: facts.threadId, purpose, previousThreadId: null };
-            write(sessionId, facts, { level: "info", type: "session.resumed", message: "thread resumed", detail });
-          });
+          await reload(server, session, threadId);
         } catch (error) {
-          if (session.threadDurable || refusalOf(error) !== "thread_without_turns") throw error;
+          // A turn that runs is on this thread, wherever it has gone, and on no new one.
+          const mayMove = !session.threadDurable && currentTurnId === null;
+          if (!mayMove || refusalOf(error) !== "thread_without_turns") throw error;
           await restart(server, session);
         }
       }

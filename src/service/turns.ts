@@ -30,10 +30,12 @@ export interface TurnsOptions {
   readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly clock: Clock;
+  /** The app-server runs elsewhere: its directories are not here, and a turn that it has outlives the connection. */
+  readonly remote?: boolean;
 }
 
 export function createTurns(options: TurnsOptions): TurnService {
-  const { store, open, threads, index, interrupts, gate, clock } = options;
+  const { store, open, threads, index, interrupts, gate, clock, remote = false } = options;
 
   /** Asks Codex; a child that has lost the thread is given it back once, because it has refused before it began. */
   const ask = async (turn: OpenTurn, params: (threadId: string) => Record<string, unknown>): Promise<void> => {
@@ -54,7 +56,9 @@ export function createTurns(options: TurnsOptions): TurnService {
   };
 
   const send = async (server: RunningAppServer, turn: OpenTurn, params: Record<string, unknown>): Promise<void> => {
-    await server.client.turnStart(params, {
+    turn.asked = true;
+    // It comes back in the thread's history, where a turn is found again whose answer was lost (take-up.ts).
+    await server.client.turnStart({ ...params, clientUserMessageId: turn.record.submissionId }, {
       onResult(result) {
         const turnId = readTurnId(result);
         if (turnId !== null) open.accept(turn, turnId);
@@ -80,7 +84,7 @@ export function createTurns(options: TurnsOptions): TurnService {
       // Codex has begun it, whatever became of the answer: its end comes with its events.
       if (turn.phase !== "accepted") {
         open.release(turn);
-        open.finish(turn, outcomeOf(error, gate.isDraining));
+        if (!(remote && turn.asked && isCut(error))) open.finish(turn, outcomeOf(error, gate.isDraining));
         throw error;
       }
     }
@@ -106,7 +110,7 @@ export function createTurns(options: TurnsOptions): TurnService {
   };
 
   const startOrSteer = async (input: StartTurnInput): Promise<OpenTurn> => {
-    if (input.cwd !== undefined) await requireDirectory("cwd", input.cwd);
+    if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
     gate.assertOpen();
     const session = requireSession(store, input.sessionId);
     if (session.status === "closed") throw closedError(session.sessionId);
@@ -215,9 +219,14 @@ const UNASKED: TurnOutcome = {
 /** How a turn that could not be started has ended: by the end of the child or of codexd, or as a failure of its own. */
 function outcomeOf(error: unknown, isDraining: boolean): TurnOutcome {
   const code = error instanceof CodexdError ? error.code : "internal_error";
-  const cut = code === "child_restarted" || code === "draining";
+  const cut = isCut(error);
   const reason = cut ? (isDraining ? "daemon_stopped" : "child_exited") : code;
   return { status: cut ? "interrupted" : "failed", error: ownTurnError(reason, errorMessage(error)) };
+}
+
+/** The child, the connection or codexd has ended before there was an answer. */
+function isCut(error: unknown): boolean {
+  return error instanceof CodexdError && (error.code === "child_restarted" || error.code === "draining");
 }
 
 /** A turn that runs takes more input, and no other settings. @throws {DecodeError} */

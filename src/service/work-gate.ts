@@ -7,6 +7,8 @@ import { CodexdError } from "../core/errors.ts";
 export interface WorkGate {
   /** @throws {CodexdError} `draining` or `wrong_mode`. */
   assertOpen(): void;
+  /** For what needs no app-server. @throws {CodexdError} `draining`. */
+  assertNotDraining(): void;
   drain(): void;
   /** The daemon has begun to stop. */
   readonly isDraining: boolean;
@@ -14,9 +16,13 @@ export interface WorkGate {
 
 export function createWorkGate(mode: DaemonMode): WorkGate {
   let draining = false;
+  const assertNotDraining = (): void => {
+    if (draining) throw new CodexdError("draining", "codexd is stopping and takes no new work");
+  };
   return {
+    assertNotDraining,
     assertOpen() {
-      if (draining) throw new CodexdError("draining", "codexd is stopping and takes no new work");
+      assertNotDraining();
       if (mode === "exec") {
         throw new CodexdError("wrong_mode", "codexd runs with --mode exec, which has no sessions and turns");
       }

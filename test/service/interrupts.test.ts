@@ -111,6 +111,65 @@ test("a Codex that does not answer is asked again, and the turn is not called lo
   assert.equal(interruptsAsked(rig), 3);
 });
 
+for (const begun of [true, false]) {
+  test(`a turn that Codex is silent about has been lost when it calls the thread idle, begun: ${begun}`, async () => {
+    const { rig, clock } = setUp();
+    const { sessionId, threadId } = await running(rig, { begun });
+    rig.codex.on("turnInterrupt", () => Promise.reject(new CodexdError("timeout", "no answer")));
+    rig.codex.on("call", () => ({ thread: { id: threadId, status: { type: "idle" } } }));
+    const outcome = watch(rig.sessions.interrupt(sessionId));
+    await clock.advance(LIMITS.interruptMs - 1);
+    assert.deepEqual(outcome, {});
+    await clock.advance(1);
+    assert.equal((outcome.value as { turn: { error: { reason: string } } }).turn.error.reason, "lost_by_codex");
+    assert.equal(rig.open.ofSession(sessionId), undefined);
+    const asked = rig.codex.asked.filter(({ method }) => method === "call").map(({ params }) => params);
+    assert.deepEqual(asked, [{ method: "thread/read", threadId }]);
+  });
+}
+
+for (const [name, read] of Object.entries<() => unknown>({
+  active: () => ({ thread: { status: { type: "active", activeFlags: [] } } }),
+  silent: () => Promise.reject(new CodexdError("timeout", "no answer")),
+  nonsense: () => ({ thread: null }),
+})) {
+  test(`a turn that Codex is silent about may still run on a thread that is ${name}`, async () => {
+    const { rig, clock } = setUp();
+    const { sessionId } = await running(rig, { begun: true });
+    rig.codex.on("turnInterrupt", () => Promise.reject(new CodexdError("timeout", "no answer")));
+    rig.codex.on("call", read);
+    const outcome = watch(rig.sessions.interrupt(sessionId));
+    await clock.advance(LIMITS.interruptMs);
+    assert.equal((outcome.error as CodexdError).code, "timeout");
+    assert.equal(rig.open.ofSession(sessionId)?.phase, "accepted");
+  });
+}
+
+test("a turn that ends while the thread is asked for has ended by itself", async () => {
+  const { rig, clock } = setUp();
+  const { sessionId, threadId } = await running(rig, { begun: true });
+  rig.codex.on("call", () => {
+    rig.sayTurn(threadId, "turn-1", "after all");
+    return { thread: { status: { type: "idle" } } };
+  });
+  const outcome = watch(rig.sessions.interrupt(sessionId));
+  await clock.advance(LIMITS.interruptMs);
+  assert.equal((outcome.value as { turn: { status: string } }).turn.status, "completed");
+});
+
+test("an interrupt that is never answered ends with the turn all the same", async () => {
+  const { rig, clock } = setUp();
+  const { sessionId, threadId } = await running(rig, { begun: true });
+  const never = createDeferred<unknown>();
+  rig.codex.on("turnInterrupt", () => never.promise);
+  const interrupting = rig.sessions.interrupt(sessionId);
+  await settleUntil(() => interruptsAsked(rig) === 1);
+  rig.sayTurn(threadId, "turn-1", "said");
+  assert.equal((await interrupting).turn?.finalMessage, "said");
+  assert.deepEqual(clock.dueInMs, []);
+  never.resolve({});
+});
+
 test("without a child the turn's end comes with the child's, and nothing is asked", async () => {
   for (const error of [undefined, new CodexdError("child_restarted", "it died")]) {
     const { rig } = setUp();

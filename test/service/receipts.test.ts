@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createReceipt, observe, ownTurnError, readTurnError } from "../../src/service/receipts.ts";
+import { createReceipt, observe, ownTurnError, readTurnError, type Receipt } from "../../src/service/receipts.ts";
 
 const message = (id: string, text: string) => ({ item: { type: "agentMessage", id, text }, itemId: id });
 
@@ -31,16 +31,20 @@ test("the last message counts, also the one that only turn/completed carries", (
   observe(receipt, "app-server.turn.completed", { turn: null });
 });
 
-test("tokens are counted over the thread by Codex, over the turn here", () => {
-  const usage = (total: number, last: number) => ({
-    tokenUsage: {
-      total: {
-        totalTokens: total, inputTokens: total, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0,
-      },
-      last: { totalTokens: last, inputTokens: last },
+const tokensOf = ({ tokenUsage }: Receipt): number | null => tokenUsage?.totalTokens ?? null;
+
+const usage = (total: number, last: number) => ({
+  tokenUsage: {
+    total: {
+      totalTokens: total, inputTokens: total, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0,
     },
-  });
+    last: { totalTokens: last, inputTokens: last },
+  },
+});
+
+test("tokens are counted over the thread by Codex, over the turn here", () => {
   const receipt = createReceipt();
+  observe(receipt, "app-server.item.completed", message("m1", "said"));
   observe(receipt, "app-server.turn.usage.updated", usage(510, 110));
   assert.equal(receipt.tokenUsage?.totalTokens, 110);
   observe(receipt, "app-server.turn.usage.updated", usage(600, 90));
@@ -50,8 +54,36 @@ test("tokens are counted over the thread by Codex, over the turn here", () => {
   observe(receipt, "app-server.turn.usage.updated", { tokenUsage: { total: 7 } });
   assert.equal(receipt.tokenUsage?.totalTokens, 200);
   const without = createReceipt();
+  observe(without, "app-server.item.completed", message("m1", "said"));
   observe(without, "app-server.turn.usage.updated", { tokenUsage: { total: { totalTokens: 5 } } });
   assert.equal(without.tokenUsage?.totalTokens, 5);
+});
+
+test("a total that is told again before the model has spoken is none of the turn's tokens", () => {
+  const receipt = createReceipt();
+  const user = { item: { type: "userMessage", id: "u" }, itemId: "u" };
+  observe(receipt, "app-server.item.started", user);
+  observe(receipt, "app-server.item.completed", user);
+  observe(receipt, "app-server.item.started", message("m1", ""));
+  observe(receipt, "app-server.turn.usage.updated", usage(400, 90));
+  assert.equal(tokensOf(receipt), null);
+  observe(receipt, "app-server.item.completed", message("m2", "said"));
+  observe(receipt, "app-server.turn.usage.updated", usage(510, 110));
+  observe(receipt, "app-server.turn.usage.updated", usage(510, 110));
+  assert.equal(receipt.tokenUsage?.totalTokens, 110);
+});
+
+test("what stood on the thread before beats the guess", () => {
+  const receipt = createReceipt();
+  receipt.usageBefore = {
+    totalTokens: 400, inputTokens: 400, cachedInputTokens: 0, outputTokens: 0, reasoningOutputTokens: 0,
+  };
+  const command = { item: { type: "commandExecution", id: "c" }, itemId: "c" };
+  observe(receipt, "app-server.item.started", command);
+  observe(receipt, "app-server.turn.usage.updated", usage(400, 90));
+  assert.equal(tokensOf(receipt), null, "the stream broke off behind the command's call");
+  observe(receipt, "app-server.turn.usage.updated", usage(510, 110));
+  assert.equal(receipt.tokenUsage?.totalTokens, 110);
 });
 
 test("what runs is known while it runs", () => {

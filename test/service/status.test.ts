@@ -18,11 +18,13 @@ interface Liveness {
 function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.0" as string | null } = {}) {
   const clock = createFakeClock();
   const rig = createServiceRig({ clock });
-  const config = { server: { mode }, eventCacheSize: 50 } as unknown as StatusOptions["config"];
+  const config = {
+    version: "1.2.3", server: { mode }, eventCacheSize: 50, runs: { max: 4, maxQueued: 9 },
+  } as unknown as StatusOptions["config"];
   const { identity, daemon } = new FakeServices(config).status.snapshot();
   let started = true;
   const status = createStatus({
-    config, identity, store: rig.store, open: rig.open, clock,
+    config, identity, store: rig.store, open: rig.open, clock, runs: { underWay: 1, waiting: 2 },
     appServer: {
       get state() {
         return rig.codex.state;
@@ -104,8 +106,13 @@ test("exec mode is ready without an app-server", () => {
 });
 
 test("a version that was measured is ok, another degraded, none unknown", async () => {
-  for (const [version, expected] of [["0.169.0", "ok"], ["0.200.0", "degraded"], [null, "unknown"]] as const) {
-    const { compat } = await setUp({ version }).status.status() as { compat: { status: string } };
-    assert.equal(compat.status, expected);
+  const cases = [
+    ["0.169.0", "ok", false], ["0.200.0", "degraded", false], [null, "unknown", false],
+    // The embedded agent fits the codexd that it came with.
+    ["codexd-agent/1.2.3", "ok", true], ["codexd-agent/1.2.4", "degraded", true],
+  ] as const;
+  for (const [version, expected, embedded] of cases) {
+    const { compat } = await setUp({ version }).status.status() as { compat: Record<string, unknown> };
+    assert.deepEqual([compat["status"], compat["embeddedAgent"]], [expected, embedded]);
   }
 });

@@ -7,7 +7,7 @@ import { CodexdError } from "../../src/core/errors.ts";
 import type { ChildState } from "../../src/core/records.ts";
 import type { AppServerCalls, AppServerGate, RunningAppServer } from "../../src/service/app-server.ts";
 
-type Method = "threadStart" | "threadResume" | "turnStart" | "turnSteer" | "turnInterrupt";
+type Method = "threadStart" | "threadResume" | "turnStart" | "turnSteer" | "turnInterrupt" | "call";
 type Answer = (params: Record<string, unknown>) => unknown;
 
 export interface FakeAppServer extends AppServerGate {
@@ -52,6 +52,8 @@ export function createFakeAppServer(): FakeAppServer {
     turnStart: () => ({ turn: { id: `turn-${++turns}`, status: "inProgress" } }),
     turnSteer: ({ expectedTurnId }) => ({ turnId: expectedTurnId }),
     turnInterrupt: () => ({}),
+    // Any other method; its name is the member `method`.
+    call: () => ({}),
   };
 
   const call = (method: Method) => async (params: Record<string, unknown>, options?: CallOptions): Promise<unknown> => {
@@ -65,6 +67,7 @@ export function createFakeAppServer(): FakeAppServer {
   };
 
   const client: AppServerCalls = {
+    call: (method, params, options) => call("call")({ method, ...params }, options),
     threadStart: call("threadStart"),
     threadResume: call("threadResume"),
     turnStart: call("turnStart"),

@@ -5,11 +5,14 @@
 import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
 import type { CodexdConfig } from "../../src/core/config.ts";
 import { CodexdError } from "../../src/core/errors.ts";
+import { runSummary, type RunRecord, type StartRunInput } from "../../src/core/runs.ts";
 import type { CodexdEvent } from "../../src/core/event.ts";
 import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../../src/service/inputs.ts";
+import type { MetricFamily } from "../../src/service/metrics.ts";
 import type {
-  AcceptedTurn, ListQuery, Services, SessionService, StatusService, StopOutcome, TurnService,
+  AcceptedTurn, ListQuery, RunOutput, RunService, RunStream, Services, SessionService, StatusService, StopOutcome,
+  TurnService,
 } from "../../src/service/services.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
@@ -38,6 +41,16 @@ export function makeTurn(changes: Partial<TurnRecord> = {}): TurnRecord {
   };
 }
 
+export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
+  return {
+    runId: "run_1", sessionId: null, status: "queued", adapter: "codex-exec", prompt: "do it", purpose: "worker",
+    cwd: "/", createdAt: "2025-01-02T03:04:05.678Z", updatedAt: "2025-01-02T03:04:05.678Z", startedAt: null,
+    finishedAt: null, error: null, summary: null, finalMessage: null, exitCode: null, tokenUsage: null, metadata: {},
+    result: null,
+    ...changes,
+  };
+}
+
 export class FakeServices implements Services {
   readonly calls: Array<{ readonly name: string; readonly args: readonly unknown[] }> = [];
   readonly events = new FakeEvents();
@@ -45,6 +58,9 @@ export class FakeServices implements Services {
   readonly failures = new Map<string, unknown>();
   session = makeSession();
   turn = makeTurn();
+  run = makeRun();
+  /** What `runs.output` gives, one after another; the last one again and again. */
+  outputs: RunOutput[] = [{ bytes: Buffer.from("done\n"), nextOffset: 5, size: 5, ended: true, more: async () => {} }];
   created = true;
   /** What `turns.start` gives as the ended turn. */
   endedTurn: TurnRecord | null = null;
@@ -105,6 +121,37 @@ export class FakeServices implements Services {
       return { records: [this.turn], nextCursor: this.nextCursor };
     },
   };
+
+  readonly runs: RunService = {
+    start: async (input: StartRunInput, signal?: AbortSignal): Promise<RunRecord> => {
+      this.#note("runs.start", input);
+      if ((input.waitMs ?? 0) > 0) await this.#held(signal);
+      return this.run;
+    },
+    get: async (runId: string): Promise<RunRecord> => {
+      this.#note("runs.get", runId);
+      return this.run;
+    },
+    list: async (query: ListQuery & { status: string | null }) => {
+      this.#note("runs.list", query);
+      return { records: [runSummary(this.run)], nextCursor: this.nextCursor };
+    },
+    cancel: async (runId: string) => {
+      this.#note("runs.cancel", runId);
+      return { run: this.run, stopped: [{ pid: 7, command: "sleep", signal: "SIGINT" }], survived: [] };
+    },
+    output: async (runId: string, stream: RunStream, after: number): Promise<RunOutput> => {
+      this.#note("runs.output", runId, stream, after);
+      const [next, ...rest] = this.outputs;
+      if (next === undefined) throw new CodexdError("not_found", `no run ${runId}`);
+      if (rest.length > 0) this.outputs = rest;
+      return next;
+    },
+  };
+
+  /** What `metrics.collect` gives. */
+  families: MetricFamily[] = [];
+  readonly metrics = { collect: (): readonly MetricFamily[] => this.families };
 
   readonly status: StatusService = {
     snapshot: () => {

@@ -24,7 +24,9 @@ export interface MemoryStore extends CodexdStore {
 
 export function createMemoryStore(clock: Clock): MemoryStore {
   const specs = tableSpecs({} as CodexdPaths);
-  const records = { session: new Map<string, object>(), turn: new Map<string, object>() };
+  const records = {
+    session: new Map<string, object>(), turn: new Map<string, object>(), run: new Map<string, object>(),
+  };
   const events: CodexdEvent[] = [];
   const listeners = new Set<(batch: EventBatch) => void>();
   const drained = new Set<() => void>();
@@ -44,9 +46,11 @@ export function createMemoryStore(clock: Clock): MemoryStore {
     newestFirst: () => [...records[kind].values()].reverse()[Symbol.iterator]() as IterableIterator<CodexdTables[K]>,
   });
 
-  const apply = ({ put }: Changes<CodexdTables>): void => {
+  const apply = ({ put, del }: Changes<CodexdTables>): void => {
+    for (const kind of ["session", "turn", "run"] as const) del?.[kind]?.forEach((id) => records[kind].delete(id));
     if (put?.session !== undefined) records.session.set(specs.session.idOf(put.session), put.session);
     if (put?.turn !== undefined) records.turn.set(specs.turn.idOf(put.turn), put.turn);
+    if (put?.run !== undefined) records.run.set(specs.run.idOf(put.run), put.run);
   };
 
   const publish = (): void => {
@@ -71,7 +75,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   const settled = (): Promise<void> => (head === last ? Promise.resolve() : new Promise((go) => waiting.push(go)));
 
   return {
-    tables: { session: table("session"), turn: table("turn") },
+    tables: { session: table("session"), turn: table("turn"), run: table("run") },
     async commit(draft, changes) {
       if (refusing) throw new CodexdError("storage_full", "no space left on the disk");
       const seq = append(draft, changes);
@@ -100,6 +104,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
         yield batchOf(wanted.slice(at, at + 3));
       }
     },
+    journalSize: () => ({ segments: 1, bytes: events.reduce((sum, event) => sum + JSON.stringify(event).length, 0) }),
     recentEvents: () => events.slice(-50),
     get pendingBytes() {
       return pendingBytes;

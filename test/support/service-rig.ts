@@ -9,6 +9,7 @@ import { createOpenTurns, type OpenTurns } from "../../src/service/open-turns.ts
 import { createSessionIndex, type SessionIndex } from "../../src/service/session-index.ts";
 import { createSessions, type Sessions } from "../../src/service/sessions.ts";
 import type { TurnService } from "../../src/service/services.ts";
+import { createTakeUp, type TakeUp } from "../../src/service/take-up.ts";
 import { createThreads } from "../../src/service/threads.ts";
 import { createTurns } from "../../src/service/turns.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
@@ -34,6 +35,7 @@ export interface ServiceRig {
   readonly ingest: Ingest;
   readonly index: SessionIndex;
   readonly gate: WorkGate;
+  readonly takeUp: TakeUp;
   /** What Codex notifies. */
   say(method: string, params: Record<string, unknown>): void;
   /** The notifications of a whole turn with one message. */
@@ -42,7 +44,13 @@ export interface ServiceRig {
   start(sessionId: string, more?: Partial<StartTurnInput>): ReturnType<TurnService["start"]>;
 }
 
-export function createServiceRig({ clock = heldClock }: { clock?: Clock } = {}): ServiceRig {
+export interface ServiceRigOptions {
+  readonly clock?: Clock;
+  /** The app-server runs elsewhere. */
+  readonly remote?: boolean;
+}
+
+export function createServiceRig({ clock = heldClock, remote = false }: ServiceRigOptions = {}): ServiceRig {
   const store = createMemoryStore(clock);
   const codex = createFakeAppServer();
   const gate = createWorkGate("app-server");
@@ -55,12 +63,17 @@ export function createServiceRig({ clock = heldClock }: { clock?: Clock } = {}):
   });
   const interrupts = createInterrupts(codex, clock, open);
   const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default" });
-  const sessions = createSessions({ store, open, threads, index, appServer: codex, interrupts, gate, clock, uuid });
-  const turns = createTurns({ store, open, threads, index, interrupts, gate, clock });
+  const sessions = createSessions({
+    store, open, threads, index, appServer: codex, interrupts, gate, clock, uuid, remote,
+  });
+  const turns = createTurns({ store, open, threads, index, interrupts, gate, clock, remote });
+  const takeUp = createTakeUp({
+    store, open, threads, interrupts, appServer: codex, clock, explain: (outcome) => outcome,
+  });
   const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
 
   return {
-    store, codex, sessions, turns, open, ingest, index, gate, say,
+    store, codex, sessions, turns, open, ingest, index, gate, takeUp, say,
     sayTurn(threadId, turnId, text, status = "completed") {
       const item = { type: "agentMessage", id: "msg_1", text };
       say("turn/started", { threadId, turn: { id: turnId, status: "inProgress" } });

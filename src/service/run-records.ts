@@ -1,0 +1,200 @@
+// A run's record from its beginning to its end, and the events that say so: pure, no files, no processes.
+//
+// Invariants: what a record holds inline is bounded, and what was cut from it is in the whole that goes beside it;
+// the environment is in neither.
+
+import { isObject } from "../base/decode.ts";
+import { errorMessage } from "../core/errors.ts";
+import type { EventDetail, EventDraft, EventLevel, EventType } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
+import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import type {
+  CodexExecRequest, RunInvocation, RunOutcome, RunRecord, RunResult, RunStatus, StartRunInput,
+} from "../core/runs.ts";
+
+/** A request as it lies beside the line: all that the executor is asked for. */
+export type StoredRequest = Omit<StartRunInput, "sessionId" | "metadata" | "waitMs"> & { readonly cwd: string };
+
+/** How a run has ended. */
+export interface RunEnd {
+  readonly status: Extract<RunStatus, "completed" | "failed" | "cancelled">;
+  readonly error: RunRecord["error"];
+  readonly invocation: RunInvocation | null;
+  readonly result: RunResult | null;
+  readonly stop: StopReport;
+  readonly threadId: string | null;
+  /** Bytes of its output that could not be written. */
+  readonly lostBytes: number;
+}
+
+/** What the record would hold if nothing were too long for it. */
+export interface RunWhole {
+  readonly prompt: string;
+  readonly finalMessage: string | null;
+  readonly result: RunRecord["result"];
+}
+
+export function queuedRecord(
+  runId: string, input: StartRunInput & { readonly cwd: string }, now: string,
+): RunRecord {
+  return {
+    runId, sessionId: input.sessionId ?? null, status: "queued", adapter: "codex-exec",
+    prompt: cutText(input.prompt, LIMITS.inlineInputBytesMax), purpose: input.purpose ?? "fallback-worker",
+    cwd: input.cwd, createdAt: now, updatedAt: now, startedAt: null, finishedAt: null, error: null, summary: null,
+    finalMessage: null, exitCode: null, tokenUsage: null, metadata: input.metadata ?? {}, result: null,
+  };
+}
+
+/** False where the record may hold its prompt cut, so that the whole one is beside the line. */
+export function hasWholePrompt({ prompt }: RunRecord): boolean {
+  // A cut leaves out a character that is not whole, of four bytes at most.
+  return Buffer.byteLength(prompt) <= LIMITS.inlineInputBytesMax - 4;
+}
+
+/** The record of a run that has ended; `whole` is what must lie beside it, null when all of it is inline. */
+export function endedRecord(
+  run: RunRecord, end: RunEnd, prompt: string, now: string,
+): { readonly record: RunRecord; readonly whole: RunWhole | null } {
+  const { result, invocation } = end;
+  const finalMessage = result?.lastMessage ?? null;
+  const exitCode = result?.exitCode ?? null;
+  const summary = finalMessage ?? (exitCode === null ? null : `exit_code:${exitCode}`);
+  const both = invocation === null ? null : { invocation, result };
+  const record: RunRecord = {
+    ...run,
+    status: end.status,
+    updatedAt: now,
+    finishedAt: now,
+    error: end.error,
+    summary: summary === null ? null : cutText(summary, LIMITS.finalMessageEventCharsMax),
+    finalMessage,
+    exitCode,
+    tokenUsage: result?.tokenUsage ?? null,
+    result: both,
+  };
+  const isShort = hasWholePrompt(run) && Buffer.byteLength(finalMessage ?? "") <= LIMITS.inlineInputBytesMax &&
+    Buffer.byteLength(JSON.stringify(both)) <= LIMITS.inlineResultBytesMax;
+  if (isShort) return { record, whole: null };
+  return {
+    record: { ...record, finalMessage: cutOrNull(finalMessage), result: cutResult(both) },
+    whole: { prompt, finalMessage, result: both },
+  };
+}
+
+/** The record with what was cut from it put back. */
+export function withWhole(run: RunRecord, whole: Record<string, unknown>): RunRecord {
+  const { prompt, finalMessage, result } = whole as unknown as Partial<RunWhole>;
+  return {
+    ...run,
+    prompt: prompt ?? run.prompt,
+    finalMessage: finalMessage ?? run.finalMessage,
+    result: result ?? run.result,
+  };
+}
+
+const END_LEVELS: Record<RunEnd["status"], EventLevel> = { completed: "info", failed: "error", cancelled: "warn" };
+const END_TYPES: Record<RunEnd["status"], EventType> = {
+  completed: "run.completed", failed: "run.failed", cancelled: "run.cancelled",
+};
+
+export function runEvent(type: EventType, message: string, run: RunRecord, more: EventDetail = {}): EventDraft {
+  return { level: "info", type, message, detail: { runId: run.runId, sessionId: run.sessionId, ...more } };
+}
+
+/** The one event that ends a run; `finalMessage` is cut, because the record and its files have it whole. */
+export function endedEvent(record: RunRecord, end: RunEnd): EventDraft {
+  const why = record.error === null || end.status === "cancelled" ? "" : `: ${record.error.message}`;
+  const lost = end.lostBytes === 0 ? "" : ` (${end.lostBytes} bytes of its output could not be written)`;
+  const detail: EventDetail = {
+    threadId: end.threadId ?? end.result?.threadId ?? null,
+    status: end.status,
+    exitCode: record.exitCode,
+    error: record.error,
+    finalMessage: record.finalMessage?.slice(0, LIMITS.finalMessageEventCharsMax) ?? null,
+    tokenUsage: record.tokenUsage,
+    stopped: end.stop.stopped,
+    survived: end.stop.survived,
+    lostOutputBytes: end.lostBytes,
+  };
+  const message = `run ${end.status}${why}${lost}`.replaceAll("\n", " ");
+  return { ...runEvent(END_TYPES[end.status], message, record, detail), level: END_LEVELS[end.status] };
+}
+
+/** An end that no executor has told. */
+export function ownEnd(status: RunEnd["status"], reason: string, message: string, stop = NOTHING_STOPPED): RunEnd {
+  return {
+    status, error: { message, reason }, invocation: null, result: null, stop, threadId: null, lostBytes: 0,
+  };
+}
+
+const NO_RESULT: RunResult = {
+  exitCode: null, signal: null, timedOut: false, durationMs: 0, startedAt: "", finishedAt: "", lastMessage: null,
+  threadId: null, tokenUsage: null, jsonEvents: [], jsonParseErrors: [], stdout: "", stderr: "",
+};
+
+/**
+ * What an executor gives, as plain JSON of the shape that the records need: it may be a program of a stranger's, in
+ * a language without types.
+ */
+export function readOutcome(value: unknown, request: CodexExecRequest): RunOutcome {
+  let plain: unknown;
+  try {
+    plain = JSON.parse(JSON.stringify(value) ?? "null");
+  } catch (error) {
+    return failure(`the executor gave an outcome that is not JSON: ${errorMessage(error)}`);
+  }
+  if (!isObject(plain)) return failure("the executor gave no outcome");
+  const result = isObject(plain["result"]) ? ({ ...NO_RESULT, ...plain["result"] } as RunResult) : undefined;
+  const invocation = { ...invocationOf(request), ...(isObject(plain["invocation"]) ? plain["invocation"] : {}) };
+  const stop = isObject(plain["stop"]) ? { stop: { ...NOTHING_STOPPED, ...plain["stop"] } as StopReport } : {};
+  if (plain["ok"] === true) {
+    return result === undefined ? failure("the executor gave no result") : { ok: true, invocation, result, ...stop };
+  }
+  const told = isObject(plain["error"]) ? plain["error"] : {};
+  const message = typeof told["message"] === "string" ? told["message"] : "the run has failed";
+  const reason = typeof told["reason"] === "string" ? told["reason"] : null;
+  return { ok: false, invocation, ...(result === undefined ? {} : { result }), error: { message, reason }, ...stop };
+}
+
+/** For an executor that has thrown, or has given what no record can hold. */
+export function failure(message: string): RunOutcome {
+  return { ok: false, error: { message, reason: "executor_error" } };
+}
+
+/** The text up to `bytesMax` bytes of UTF-8, without a part of a character. */
+export function cutText(text: string, bytesMax: number): string {
+  if (text.length <= bytesMax / 3 || Buffer.byteLength(text) <= bytesMax) return text;
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, bytesMax), { stream: true });
+}
+
+function cutOrNull(text: string | null): string | null {
+  return text === null ? null : cutText(text, LIMITS.inlineInputBytesMax);
+}
+
+function cutResult(both: RunRecord["result"]): RunRecord["result"] {
+  if (both === null) return null;
+  const { invocation, result } = both;
+  const lastMessage = cutOrNull(result?.lastMessage ?? null);
+  const short = Buffer.byteLength(JSON.stringify(invocation.args)) <= LIMITS.inlineInputBytesMax;
+  return {
+    invocation: {
+      ...invocation,
+      prompt: cutText(invocation.prompt, LIMITS.inlineInputBytesMax),
+      args: short ? invocation.args : [],
+    },
+    result: result === null
+      ? null
+      : { ...result, lastMessage, stdout: "", stderr: "", jsonEvents: [], jsonParseErrors: [] },
+  };
+}
+
+function invocationOf(request: CodexExecRequest): RunInvocation {
+  return {
+    command: request.command ?? "codex",
+    args: [...(request.commandArgs ?? [])],
+    cwd: request.cwd ?? "",
+    prompt: request.prompt,
+    purpose: request.purpose ?? "fallback-worker",
+    timeoutMs: request.timeoutMs ?? null,
+  };
+}

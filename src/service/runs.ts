@@ -1,0 +1,168 @@
+// The use cases of runs: start, read, list, cancel, read the output.
+//
+// Deliberately not: what runs when (run-schedule.ts) and what a process says (run-life.ts). Invariants: a run is in
+// the journal, and its request on disk, before its caller hears of it; it is started at most once, whatever dies.
+
+import { isoTime } from "../base/clock.ts";
+import type { CodexdConfig } from "../core/config.ts";
+import { CodexdError, errorMessage } from "../core/errors.ts";
+import { createId, type UuidSource } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
+import { runSummary, type RunRecord, type StartRunInput } from "../core/runs.ts";
+import { mayPass } from "../store/disk.ts";
+import type { RunFiles } from "../store/run-files.ts";
+import { requireDirectory } from "./directories.ts";
+import { readPage } from "./pages.ts";
+import { hasWholePrompt, queuedRecord, runEvent, withWhole, type StoredRequest } from "./run-records.ts";
+import { createRunSchedule, type OpenRun, type RunScheduleOptions } from "./run-schedule.ts";
+import type { RunOutput, RunService } from "./services.ts";
+import { requireSession } from "./threads.ts";
+import { within } from "./wait.ts";
+import type { WorkGate } from "./work-gate.ts";
+
+export interface RunsOptions extends RunScheduleOptions {
+  readonly config: Pick<CodexdConfig, "repoRoot" | "runs">;
+  readonly gate: WorkGate;
+  readonly uuid: UuidSource;
+}
+
+export interface Runs extends RunService {
+  /** Ends what ran when the last daemon died and takes up what waited; nothing is started. Before anyone may ask. */
+  recover(): Promise<void>;
+  /** Starts what waits, and from then on what comes. */
+  begin(): void;
+  /** Ends what is under way and starts nothing any more; what waits stays queued. */
+  stop(): Promise<void>;
+  /** Removes what lies beside the record of an ended run. */
+  forget(runId: string): Promise<void>;
+  /** Runs whose record says `running`, and those that say `queued`. */
+  readonly underWay: number;
+  readonly waiting: number;
+}
+
+export function createRuns(options: RunsOptions): Runs {
+  const { config, store, files, gate, clock, uuid, log } = options;
+  const schedule = createRunSchedule(options);
+  /** Those whose request is on its way to the disk: they have their place in the queue already. */
+  let arriving = 0;
+
+  const requireRun = (runId: string): RunRecord => {
+    const run = store.tables.run.get(runId);
+    if (run === undefined) throw new CodexdError("not_found", `there is no run ${JSON.stringify(runId)}`);
+    return run;
+  };
+
+  const checkRoom = (): void => {
+    const { max, maxQueued } = config.runs;
+    if (schedule.underWay + schedule.waiting + arriving < max + maxQueued) return;
+    const message = `${max} runs at a time and ${maxQueued} waiting are the most; try again later`;
+    const { underWay, waiting } = schedule;
+    throw new CodexdError("too_many_runs", message, { underWay, waiting, max, maxQueued });
+  };
+
+  const write = async (
+    input: StartRunInput & { readonly cwd: string },
+  ): Promise<{ readonly queued: RunRecord; readonly open: OpenRun }> => {
+    const run = queuedRecord(createId("run", uuid), input, isoTime(clock.now()));
+    const { sessionId: _session, metadata: _metadata, waitMs: _wait, ...request } = input;
+    arriving += 1;
+    try {
+      await writeRequest(files, run.runId, request);
+    } finally {
+      arriving -= 1;
+    }
+    try {
+      gate.assertNotDraining();
+      const journaled = store.commit(runEvent("run.queued", "run queued", run), { put: { run } });
+      return { queued: run, open: await schedule.add(run, request, journaled) };
+    } catch (error) {
+      await files.remove(run.runId).catch((reason: unknown) => {
+        log.warn("the files of a run that was refused stay", { runId: run.runId, reason: errorMessage(reason) });
+      });
+      throw error;
+    }
+  };
+
+  const get = async (runId: string): Promise<RunRecord> => {
+    const run = requireRun(runId);
+    const document = run.finishedAt !== null ? "result.json" : hasWholePrompt(run) ? null : "request.json";
+    const [whole] = await Promise.all([
+      document === null ? null : files.readDocument(runId, document),
+      store.settled(),
+    ]);
+    if (whole === null) return run;
+    return withWhole(run, document === "request.json" ? { prompt: whole["prompt"] } : whole);
+  };
+
+  return {
+    async start(input, signal) {
+      const cwd = input.cwd ?? config.repoRoot;
+      await requireDirectory("cwd", cwd);
+      gate.assertNotDraining();
+      if (input.sessionId !== undefined) requireSession(store, input.sessionId);
+      checkRoom();
+      const { queued, open } = await write({ ...input, cwd });
+      if (input.waitMs === undefined) return { ...queued, prompt: input.prompt };
+      await within(clock, open.ended, input.waitMs, signal);
+      return get(queued.runId);
+    },
+
+    get,
+
+    async list({ limit, cursor, status }) {
+      const page = readPage(store.tables.run.newestFirst(), {
+        limit,
+        cursor,
+        idOf: ({ runId }) => runId,
+        keep: (run) => status === null || run.status === status,
+      });
+      await store.settled();
+      return { ...page, records: page.records.map(runSummary) };
+    },
+
+    async cancel(runId) {
+      requireRun(runId);
+      const stop = await schedule.cancel(runId);
+      return { run: await get(runId), stopped: stop.stopped, survived: stop.survived };
+    },
+
+    async output(runId, stream, after): Promise<RunOutput> {
+      const { finishedAt } = requireRun(runId);
+      // Before the reading, so that nothing is missed between the two.
+      const grown = schedule.watch(runId);
+      const { bytes, size } = await files.readOutput(runId, stream, after, LIMITS.runOutputPieceBytes);
+      if (after > size) {
+        const message = `after: ${after} is behind the end of ${stream}, which is at ${size}`;
+        throw new CodexdError("cursor_ahead", message, { size });
+      }
+      const nextOffset = after + bytes.length;
+      const ended = finishedAt !== null && nextOffset >= size;
+      await store.settled();
+      const more = async (signal?: AbortSignal): Promise<void> => {
+        if (!ended && nextOffset >= size) await grown(signal);
+      };
+      return { bytes, nextOffset, size, ended, more };
+    },
+
+    recover: () => schedule.recover(),
+    begin: () => schedule.begin(),
+    stop: () => schedule.stop(),
+    forget: (runId) => files.remove(runId),
+    get underWay() {
+      return schedule.underWay;
+    },
+    get waiting() {
+      return schedule.waiting + arriving;
+    },
+  };
+}
+
+async function writeRequest(files: RunFiles, runId: string, request: StoredRequest): Promise<void> {
+  try {
+    await files.writeDocument(runId, "request.json", request);
+  } catch (error) {
+    if (!mayPass(error)) throw error;
+    const message = `the run was not queued: its request cannot be written (${errorMessage(error)})`;
+    throw new CodexdError("storage_full", message);
+  }
+}

@@ -1,0 +1,145 @@
+// What the services can be measured by.
+//
+// On a memory store and a fake app-server; the process's own figures at the end.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "../../src/base/clock.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { createEvents } from "../../src/service/events.ts";
+import { createMetrics, createTally, type MetricFamily } from "../../src/service/metrics.ts";
+import { createOpenTurns } from "../../src/service/open-turns.ts";
+import { createProcessMetrics } from "../../src/service/process-metrics.ts";
+import type { EventSink } from "../../src/service/services.ts";
+import { makeConfig } from "../support/edge-under-test.ts";
+import { createFakeAppServer } from "../support/fake-app-server.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+import { makeRun, makeSession } from "../support/fake-services.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
+
+const NO_FILTER = { session: null, thread: null, run: null, types: null };
+const DRAFT = { level: "info", type: "child.stdout", message: "m", detail: {} } as const;
+
+function valuesOf(families: readonly MetricFamily[], name: string): Record<string, number> {
+  const { samples = [] } = families.find((family) => family.name === name) ?? {};
+  return Object.fromEntries(samples.map(({ labels, value }) => [Object.values(labels).join(" "), value]));
+}
+
+function createRig() {
+  const clock = createManualClock();
+  const store = createMemoryStore(clock);
+  const appServer = createFakeAppServer();
+  const tally = createTally();
+  let ids = 0;
+  const open = createOpenTurns(store, clock, () => String(++ids), tally);
+  let ready = true;
+  const config = makeConfig("/nowhere");
+  const metrics = createMetrics({ config, store, open, appServer, tally, isReady: () => ready });
+  const unready = (): void => {
+    ready = false;
+  };
+  return { clock, store, appServer, tally, open, metrics, unready };
+}
+
+test("records are counted by status, the limits of runs stand beside them", async () => {
+  const { store, metrics } = createRig();
+  store.append(DRAFT, { put: { session: makeSession(), run: makeRun({ runId: "a", status: "running" }) } });
+  store.append(DRAFT, { put: { session: makeSession({ sessionId: "b", status: "closed" }), run: makeRun() } });
+  store.append(DRAFT, { put: { run: makeRun({ runId: "c", status: "completed" }) } });
+  await store.settled();
+  const families = metrics.collect();
+  assert.deepEqual(valuesOf(families, "codexd_sessions"), { active: 1, closed: 1 });
+  assert.deepEqual(valuesOf(families, "codexd_runs"), { queued: 1, running: 1 });
+  assert.deepEqual(valuesOf(families, "codexd_runs_limit"), { queued: 1000, running: 4 });
+  assert.deepEqual(valuesOf(families, "codexd_events_total"), { "": 3 });
+  assert.deepEqual(valuesOf(families, "codexd_journal_batches_total"), { "": 1 });
+  assert.deepEqual(valuesOf(families, "codexd_journal_segments"), { "": 1 });
+});
+
+test("a turn is open, and then counted by how it ended, once", async () => {
+  const { store, open, metrics } = createRig();
+  for (const status of ["completed", "failed", "interrupted", "completed"] as const) {
+    const turn = open.reserve(makeSession(), (session) => session);
+    await open.submit(turn, "thread-1", []);
+    assert.deepEqual(valuesOf(metrics.collect(), "codexd_turns_open"), { "": 1 });
+    open.finish(turn, { status });
+    open.finish(turn, { status });
+  }
+  await store.settled();
+  const families = metrics.collect();
+  assert.deepEqual(valuesOf(families, "codexd_turns_open"), { "": 0 });
+  assert.deepEqual(valuesOf(families, "codexd_turns_total"), { completed: 2, failed: 1, interrupted: 1 });
+});
+
+test("ready, writable and pending are as they are now", () => {
+  const { store, metrics, unready } = createRig();
+  const read = (): unknown[] => ["codexd_ready", "codexd_storage_writable", "codexd_journal_pending_bytes"]
+    .map((name) => valuesOf(metrics.collect(), name)[""]);
+  assert.deepEqual(read(), [1, 1, 0]);
+  unready();
+  store.full(true);
+  store.setPending(5);
+  assert.deepEqual(read(), [0, 0, 5]);
+  assert.equal(valuesOf(metrics.collect(), "codexd_child_up")[""], 1);
+  assert.equal(valuesOf(metrics.collect(), "codexd_child_calls_limit")[""], LIMITS.childCallsMax);
+});
+
+test("a child that is down is said to be so", () => {
+  const { store, open, tally, appServer } = createRig();
+  const down = { ...appServer, current: undefined };
+  const metrics = createMetrics({
+    config: makeConfig("/nowhere"), store, open, tally, appServer: down, isReady: () => false,
+  });
+  const families = metrics.collect();
+  assert.deepEqual(valuesOf(families, "codexd_child_up"), { "": 0 });
+  assert.deepEqual(valuesOf(families, "codexd_child_calls"), { "": 0 });
+});
+
+test("a stream that reads behind the head is a replay, a live one is none", async () => {
+  const { clock, store, tally } = createRig();
+  const events = createEvents(store, clock, tally);
+  const seen: number[] = [];
+  const sink: EventSink = {
+    write: (_, entries) => seen.push(...entries.map(({ seq }) => seq)),
+    heartbeat: () => undefined, congested: false, drained: async () => undefined, fail: assert.fail,
+  };
+  store.append(DRAFT);
+  store.append(DRAFT);
+  await store.settled();
+  events.open({ after: null, filter: NO_FILTER, sink }).start();
+  assert.equal(tally.replays, 0);
+  events.open({ after: 1, filter: NO_FILTER, sink }).start();
+  assert.equal(tally.replays, 1);
+  events.dispose();
+});
+
+test("the process says what it costs; the loop is measured only while somebody asks", () => {
+  const clock = createManualClock();
+  const metrics = createProcessMetrics(clock);
+  assertLoop(metrics.collect(), false);
+  assertLoop(metrics.collect(), true);
+  clock.advance(LIMITS.metricsLoopDelayMs - 1);
+  assertLoop(metrics.collect(), true);
+  clock.advance(LIMITS.metricsLoopDelayMs);
+  assertLoop(metrics.collect(), false);
+  metrics.dispose();
+  assertLoop(metrics.collect(), false);
+  metrics.dispose();
+});
+
+test("the start is a moment of the past", () => {
+  const metrics = createProcessMetrics(systemClock);
+  const started = valuesOf(metrics.collect(), "process_start_time_seconds")[""] ?? 0;
+  metrics.dispose();
+  assert.ok(started > 1e9 && started <= Date.now() / 1000);
+});
+
+function assertLoop(families: readonly MetricFamily[], measured: boolean): void {
+  assert.ok((valuesOf(families, "process_resident_memory_bytes")[""] ?? 0) > 0);
+  const names = ["p50", "p99", "max"].map((part) => `nodejs_eventloop_lag_${part}_seconds`);
+  for (const name of names) {
+    const value = valuesOf(families, name)[""];
+    assert.equal(value !== undefined, measured, name);
+    assert.ok(value === undefined || value >= 0);
+  }
+}
