@@ -87,6 +87,10 @@ export class ConnectionTable {
     this.#limits = limits;
   }
 
+  get size(): number {
+    return this.#connections.size;
+  }
+
   add(socket: Socket): void {
     this.#connections.set(socket, new Connection());
     socket.once("close", () => this.#connections.delete(socket));

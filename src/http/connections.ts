@@ -13,8 +13,8 @@ import { hasBody, HungUp, readJsonBody } from "./body.ts";
 import { ConnectionTable, type Exchange } from "./connection-table.ts";
 import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
 import { parseRefusal } from "./parse-errors.ts";
-import { refusal, refusalOf, successText, type Refusal } from "./reply.ts";
-import { bodyIsUnread, refuseSocket, respondJson, respondRefusal } from "./respond.ts";
+import { JSON_TYPE, refusal, refusalOf, successText, type Refusal } from "./reply.ts";
+import { bodyIsUnread, refuseSocket, respondJson, respondRefusal, respondText } from "./respond.ts";
 import type { Answer, EdgeContext, Route } from "./route.ts";
 
 export interface EdgeServerOptions {
@@ -27,6 +27,8 @@ export interface EdgeServerOptions {
 
 export interface EdgeServer {
   readonly server: Server;
+  /** Connections that are open. */
+  readonly connectionCount: number;
   /** From now on every request is refused with 503 `draining`; connections that have asked nothing are ended. */
   drain(): void;
   /** Ends every connection, whatever it is doing; resolves when all of them have been told so. */
@@ -60,6 +62,9 @@ export function createEdgeServer(options: EdgeServerOptions): EdgeServer {
   server.on("clientError", (error, socket) => connections.unreadable(error, socket as Socket));
   return {
     server,
+    get connectionCount() {
+      return connections.count;
+    },
     drain: () => connections.drain(),
     destroyAll: () => connections.destroyAll(),
   };
@@ -79,6 +84,10 @@ class Connections {
     this.#options = options;
     this.#edge = options.edge;
     this.#table = new ConnectionTable(options.edge);
+  }
+
+  get count(): number {
+    return this.#table.size;
   }
 
   add(socket: Socket): void {
@@ -126,6 +135,7 @@ class Connections {
     if (upgrade === null) return this.#refuseSocket(socket, NO_UPGRADE, request);
     try {
       upgrade({ edge: this.#edge, pass: verdict, request, socket, head });
+      this.#edge.tally.answered(101);
     } catch (error) {
       this.#refuseSocket(socket, refusalOf(error, this.#edge.log), request);
     }
@@ -169,13 +179,19 @@ class Connections {
   #answer(response: ServerResponse, route: Route, answer: Answer): void {
     if (response.destroyed) return;
     this.#closeIfDraining(response);
-    if ("stream" in answer) return answer.stream(response);
-    const text = "text" in answer ? answer.text : successText(answer.data);
-    respondJson(response, answer.status ?? route.status, text);
+    if ("stream" in answer) {
+      answer.stream(response);
+      return this.#edge.tally.answered(response.statusCode);
+    }
+    const status = answer.status ?? route.status;
+    this.#edge.tally.answered(status);
+    if ("data" in answer) respondJson(response, status, successText(answer.data));
+    else respondText(response, status, answer.text, answer.contentType ?? JSON_TYPE);
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, refused: Refusal, bodyAwaited: boolean): void {
     if (response.headersSent) return void response.destroy();
+    this.#count(refused);
     this.#closeIfDraining(response);
     // The rest of its body, and all that stands behind it, is thrown away.
     if (bodyIsUnread(request)) this.#table.get(request.socket)?.refuse(response);
@@ -184,9 +200,15 @@ class Connections {
   }
 
   #refuseSocket(socket: Socket, refused: Refusal, request: IncomingMessage | null): void {
+    this.#count(refused);
     this.#table.get(socket)?.refuse(null);
     const { clock, limits } = this.#edge;
     refuseSocket(socket, refused, { clock, lingerMs: limits.lingerMs, body: request?.method !== "HEAD" });
+  }
+
+  #count({ status, code }: Refusal): void {
+    this.#edge.tally.answered(status);
+    this.#edge.tally.refused(code);
   }
 
   /** A server that stops waits for its connections to end, also for those that clients would keep. */

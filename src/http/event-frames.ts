@@ -1,17 +1,20 @@
-// A batch of events as bytes for clients: WebSocket frames, or lines of NDJSON.
+// A batch of events as bytes for clients: WebSocket frames, lines of NDJSON, or Server-Sent Events.
 //
-// The hot path: an event costs a frame header and two copies, no string and no object of its own.
+// The hot path: an event costs a frame header and two copies, no string and no object of its own; as a Server-Sent
+// Event one short string, once a batch.
 // Invariant: a whole batch is encoded once, and every unfiltered client gets that same buffer, which nobody changes.
 
 import type { EventBatch, EventEntry } from "../core/event.ts";
+import { SSE_END, sseHead } from "../protocol/sse.ts";
 import { frameHeaderBytes, OPCODE, writeServerFrameHeader } from "../protocol/ws-frame.ts";
 
-type Encoder = (batch: EventBatch, entries: readonly EventEntry[]) => Buffer;
+export type Encoder = (batch: EventBatch, entries: readonly EventEntry[]) => Buffer;
 
 const OPENING = Buffer.from('{"type":"event","event":');
 /** An entry's bytes lack their closing brace. */
 const FRAME_CLOSING = Buffer.from("}}");
 const LINE_CLOSING = Buffer.from("}\n");
+const SSE_CLOSING = Buffer.from(`}${SSE_END}`);
 
 /** One text frame an event: `{"type":"event","event":{…}}`. */
 export const eventFrames: Encoder = sharedPerBatch((batch, entries) => {
@@ -42,6 +45,25 @@ export const eventLines: Encoder = sharedPerBatch((batch, entries) => {
     offset = copyEntry(batch, entry, target, offset);
     target.set(LINE_CLOSING, offset);
     offset += LINE_CLOSING.length;
+  }
+  return target;
+});
+
+/** One Server-Sent Event an event: its seq, its type, and itself on one line. */
+export const eventMessages: Encoder = sharedPerBatch((batch, entries) => {
+  const heads = entries.map(({ seq, type }) => sseHead(seq, type));
+  let bytes = 0;
+  for (const [i, { start, end }] of entries.entries()) {
+    // Digits and the words of event types: one byte a character.
+    bytes += (heads[i]?.length ?? 0) + end - start + SSE_CLOSING.length;
+  }
+  const target = Buffer.allocUnsafeSlow(bytes);
+  let offset = 0;
+  for (const [i, entry] of entries.entries()) {
+    offset += target.write(heads[i] ?? "", offset, "latin1");
+    offset = copyEntry(batch, entry, target, offset);
+    target.set(SSE_CLOSING, offset);
+    offset += SSE_CLOSING.length;
   }
   return target;
 });

@@ -3,14 +3,14 @@
 // Invariant: an absent `after` stays null here. Streams take it as live, a page as the oldest; that is theirs to say.
 
 import {
-  array, DecodeError, either, integer, nonEmptyString, object, oneOf, optional, string, type Decoder,
+  array, DecodeError, described, either, integer, nonEmptyString, object, oneOf, optional, string, type Decoder,
 } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { EventFilter } from "../service/services.ts";
 import { numberField, textField, type QueryField, type QueryShape } from "./query.ts";
 
-/** The words of `format`; Server-Sent Events have none yet. */
-export const EVENT_FORMATS = ["json", "ndjson"] as const;
+/** The words of `format`: a page, lines, Server-Sent Events. */
+export const EVENT_FORMATS = ["json", "ndjson", "sse"] as const;
 export type EventFormat = (typeof EVENT_FORMATS)[number];
 
 export interface FilterQuery {
@@ -44,18 +44,22 @@ export interface Subscription {
 
 const seq = integer(0, Number.MAX_SAFE_INTEGER);
 
-const eventType: Decoder<string> = (value, path) => {
-  if (typeof value === "string" && /^([a-z0-9._-]+\*?|\*)$/i.test(value)) return value;
+const EVENT_TYPE = "([A-Za-z0-9._-]+\\*?|\\*)";
+const ONE_TYPE = new RegExp(`^${EVENT_TYPE}$`);
+
+const eventType: Decoder<string> = described((value: unknown, path: string) => {
+  if (typeof value === "string" && ONE_TYPE.test(value)) return value;
   throw new DecodeError(path, "must be event types such as turn.finished, or beginnings such as app-server.*");
-};
+}, { type: "string", pattern: ONE_TYPE.source });
 
 /** A comma list. */
-const eventTypes: Decoder<string[]> = (value, path) => {
+const eventTypes: Decoder<string[]> = described((value: unknown, path: string) => {
   return string(value, path).split(",").map((type) => eventType(type.trim(), path));
-};
+}, { type: "string", pattern: `^\\s*${EVENT_TYPE}\\s*(,\\s*${EVENT_TYPE}\\s*)*$` });
 
 const snapshotField: QueryField<boolean> = {
   takes: "0 to leave the snapshot out of hello",
+  schema: { type: "string", enum: ["0", "1"], default: "1" },
   decode: (text, name) => text === null || oneOf("0", "1")(text, name) === "1",
 };
 

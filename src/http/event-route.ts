@@ -1,34 +1,43 @@
-// The one path of the events, in each of its forms: a JSON page, NDJSON, or a WebSocket by upgrade.
+// The one path of the events, in each of its forms: a JSON page, NDJSON, Server-Sent Events, or a WebSocket by upgrade.
 //
 // Invariant: `format` beats `Accept`; what asks for no form that there is gets the page.
 
 import { DecodeError } from "../base/decode.ts";
-import { decodeNothing } from "../service/inputs.ts";
 import { eventPageText } from "./event-page.ts";
 import { HTTP_EVENT_SHAPE, type EventFormat, type HttpEventQuery } from "./event-query.ts";
 import { listsMediaType, type HeaderFields } from "./headers.ts";
-import { route, type Route } from "./route.ts";
-import { streamNdjson } from "./stream-ndjson.ts";
+import { NO_BODY, route, type Route } from "./route.ts";
+import { NDJSON } from "./stream-ndjson.ts";
+import { streamResponse } from "./stream-response.ts";
+import { resumeAfter, SSE } from "./stream-sse.ts";
 import { acceptWebSocket } from "./stream-websocket.ts";
 
 export function eventRoute(path: string): Route {
   return route({
     method: "GET",
     path,
-    summary: "Events: a JSON page, NDJSON (Accept: application/x-ndjson), or a WebSocket",
+    summary: "Events: a JSON page, NDJSON, Server-Sent Events, or a WebSocket",
     query: HTTP_EVENT_SHAPE,
-    body: (body) => decodeNothing(body, ""),
-    handle: async ({ edge, pass, query }) => {
-      if (formatOf(query, pass.headers) === "json") {
-        return { status: 200, text: await eventPageText(edge.services.events, query) };
-      }
-      if (query.limit !== null) throw new DecodeError("limit", "is for a page; a stream has none");
-      return { stream: (response) => streamNdjson(response, { edge, query, byToken: pass.byToken }) };
+    body: NO_BODY,
+    handle: async ({ edge, pass, query: asked }) => {
+      const format = formatOf(asked, pass.headers);
+      if (format === "json") return { status: 200, text: await eventPageText(edge.services.events, asked) };
+      if (asked.limit !== null) throw new DecodeError("limit", "is for a page; a stream has none");
+      const query = format === "sse" ? resumeAfter(asked, pass.headers) : asked;
+      const framing = format === "sse" ? SSE : NDJSON;
+      return { stream: (response) => streamResponse(response, framing, { edge, query, byToken: pass.byToken }) };
     },
     upgrade: acceptWebSocket,
   });
 }
 
+/** Who lists both gets lines: that is what programs ask for by name. */
+const ACCEPTED: ReadonlyArray<readonly [mediaType: string, format: EventFormat]> = [
+  ["application/x-ndjson", "ndjson"],
+  ["text/event-stream", "sse"],
+];
+
 function formatOf({ format }: HttpEventQuery, headers: HeaderFields): EventFormat {
-  return format ?? (listsMediaType(headers.get("accept"), "application/x-ndjson") ? "ndjson" : "json");
+  const accept = headers.get("accept");
+  return format ?? ACCEPTED.find(([mediaType]) => listsMediaType(accept, mediaType))?.[1] ?? "json";
 }

@@ -2,13 +2,17 @@
 //
 // Invariant: an unknown or a repeated parameter is refused by name, as an unknown field of a body is.
 
-import { DecodeError, shownName, type Decoder } from "../base/decode.ts";
+import { DecodeError, integer, mismatch, nonEmptyString, shownName, type Decoder } from "../base/decode.ts";
+import type { JsonSchema } from "../base/json-schema.ts";
+import { LIMITS } from "../core/limits.ts";
 
 export interface QueryField<T> {
   /** Takes the decoded text; null where the parameter did not come. */
   readonly decode: (text: string | null, name: string) => T;
   /** What it takes, for people. */
   readonly takes: string;
+  /** Of the value where it came. */
+  readonly schema: JsonSchema;
 }
 
 export type QueryShape<T> = { readonly [K in keyof T]-?: QueryField<T[K]> };
@@ -41,6 +45,7 @@ export function numberField<D extends number | null>(
 ): QueryField<number | D> {
   return {
     takes,
+    schema: { ...decode.schema, ...(whenAbsent === null ? {} : { default: whenAbsent }) },
     decode(text, name) {
       if (text === null) return whenAbsent;
       // Only plain digits are a number here: `Number` would also take "", "1e3" and "0x1".
@@ -51,8 +56,26 @@ export function numberField<D extends number | null>(
 
 /** Text that `decode` takes, null where it did not come. */
 export function textField<T>(decode: Decoder<T>, takes: string): QueryField<T | null> {
-  return { takes, decode: (text, name) => (text === null ? null : decode(text, name)) };
+  return { takes, schema: decode.schema ?? {}, decode: (text, name) => (text === null ? null : decode(text, name)) };
 }
+
+/** `1` is true; absent and `0` are false. */
+export function flagField(takes: string): QueryField<boolean> {
+  return {
+    takes,
+    schema: { type: "integer", enum: [0, 1], default: 0 },
+    decode(text, name) {
+      if (text !== null && text !== "0" && text !== "1") throw mismatch(name, text, "0 or 1");
+      return text === "1";
+    },
+  };
+}
+
+/** Of every list. */
+export const PAGE_SHAPE = {
+  limit: numberField(integer(1, LIMITS.pageMax), LIMITS.pageDefault, `records on a page: 1 to ${LIMITS.pageMax}`),
+  cursor: textField(nonEmptyString, "the nextCursor of the page before"),
+};
 
 function unknownParameter(names: readonly string[]): string {
   if (names.length === 0) return "unknown query parameter; none are taken here";

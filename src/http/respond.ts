@@ -8,13 +8,20 @@ import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { JSON_TYPE, rawRefusal, refusalText, SECURITY_HEADERS, type Refusal } from "./reply.ts";
 
-const FIXED_FIELDS = [...Object.entries(SECURITY_HEADERS).flat(), "Content-Type", JSON_TYPE];
+const FIXED_FIELDS = Object.entries(SECURITY_HEADERS).flat();
 
 export function respondJson(
   response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {},
 ): void {
+  respondText(response, status, text, JSON_TYPE, headers);
+}
+
+export function respondText(
+  response: ServerResponse, status: number, text: string, contentType: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (response.destroyed) return;
-  writeHead(response, status, text, headers);
+  writeHead(response, status, text, contentType, headers);
   response.end(text);
 }
 
@@ -31,7 +38,7 @@ export function respondRefusal(
   const text = refusalText(refused);
   if (!bodyIsUnread(request)) return respondJson(response, refused.status, text, refused.headers);
   if (response.destroyed) return;
-  writeHead(response, refused.status, text, { ...refused.headers, Connection: "close" });
+  writeHead(response, refused.status, text, JSON_TYPE, { ...refused.headers, Connection: "close" });
   if (lingerMs === 0) return void response.end(text);
   response.write(text);
   const finish = (): void => {
@@ -66,10 +73,12 @@ function declaresBody(request: IncomingMessage): boolean {
 }
 
 function writeHead(
-  response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>>,
+  response: ServerResponse, status: number, text: string, contentType: string,
+  headers: Readonly<Record<string, string>>,
 ): void {
   // Names and values in turn: what Node would make of an object, without making the object.
-  const fields = [...FIXED_FIELDS, "Content-Length", String(Buffer.byteLength(text))];
+  const length = String(Buffer.byteLength(text));
+  const fields = [...FIXED_FIELDS, "Content-Type", contentType, "Content-Length", length];
   for (const name in headers) fields.push(name, headers[name] ?? "");
   response.writeHead(status, fields);
 }

@@ -6,9 +6,14 @@
 import type { Socket } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../base/clock.ts";
+import { described, type Decoder } from "../base/decode.ts";
+import type { JsonSchema } from "../base/json-schema.ts";
 import type { Logger } from "../base/log.ts";
 import { LIMITS } from "../core/limits.ts";
+import { decodeNothing } from "../service/inputs.ts";
+import type { ProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
+import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";
 import type { EdgeLimits } from "./limits.ts";
 import { decodeQuery, type QueryShape } from "./query.ts";
@@ -23,6 +28,10 @@ export interface EdgeContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: EdgeLimits;
+  readonly tally: EdgeTally;
+  readonly processMetrics: ProcessMetrics;
+  /** How many are open, by what they came over. */
+  readonly connections: () => Readonly<Record<string, number>>;
 }
 
 /** One request that has passed the guard, its body parsed but not decoded. */
@@ -51,8 +60,8 @@ export interface DecodedCall<Q, B> {
 export type Answer =
   /** Goes into the envelope, with the route's status unless it brings its own. */
   | { readonly data: object; readonly status?: number }
-  /** A JSON document of its own form. */
-  | { readonly text: string; readonly status: number }
+  /** A document of its own form: JSON, unless it says otherwise. */
+  | { readonly text: string; readonly status: number; readonly contentType?: string }
   /** Takes the response over; throws only before it has written anything. */
   | { readonly stream: (response: ServerResponse) => void };
 
@@ -76,6 +85,8 @@ export interface Route {
   readonly open: boolean;
   readonly bodyBytesMax: number;
   readonly query: QueryShape<object>;
+  /** What its body may be, for the description of the API; null where there is no field to send. */
+  readonly bodySchema: JsonSchema | null;
   /** @throws {DecodeError} or what the services throw. */
   answer(call: Call): Promise<Answer>;
   readonly upgrade: ((call: UpgradeCall) => void) | null;
@@ -84,6 +95,25 @@ export interface Route {
 /** `input` is for what carries a prompt, which may hold images; `small` for all else. */
 export const BODY_BYTES_MAX = { small: LIMITS.bodyBytesMax, input: LIMITS.inputBodyBytesMax } as const;
 
+/** The body and the path's params -> what the handler takes. */
+export interface BodyDecoder<B> {
+  (body: Record<string, unknown>, params: Readonly<Record<string, string>>): B;
+  readonly schema?: JsonSchema;
+}
+
+/** The whole body is what `decode` takes. */
+export function bodyOf<B>(decode: Decoder<B>): BodyDecoder<B> {
+  return described((body: Record<string, unknown>) => decode(body, ""), decode.schema ?? {});
+}
+
+/** No fields at all. */
+export const NO_BODY: BodyDecoder<Record<string, never>> = (body) => decodeNothing(body, "");
+
+/** The value of `:id` in the path. */
+export function idOf(params: Readonly<Record<string, string>>): string {
+  return params["id"] ?? "";
+}
+
 export interface RouteSpec<Q extends object, B> {
   readonly method: "GET" | "POST";
   readonly path: string;
@@ -91,7 +121,7 @@ export interface RouteSpec<Q extends object, B> {
   readonly status?: number;
   readonly open?: boolean;
   readonly query: QueryShape<Q>;
-  readonly body: (body: Record<string, unknown>, params: Readonly<Record<string, string>>) => B;
+  readonly body: BodyDecoder<B>;
   readonly bodySize?: keyof typeof BODY_BYTES_MAX;
   readonly handle: (call: DecodedCall<Q, B>) => Answer | Promise<Answer>;
   readonly upgrade?: (call: UpgradeCall) => void;
@@ -107,6 +137,7 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
     open: spec.open ?? false,
     bodyBytesMax: BODY_BYTES_MAX[spec.bodySize ?? "small"],
     query: spec.query,
+    bodySchema: (spec.body as unknown) === NO_BODY ? null : spec.body.schema ?? { type: "object" },
     async answer({ edge, pass, body, hangUp }) {
       const { params } = pass;
       return spec.handle({

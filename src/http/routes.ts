@@ -3,43 +3,57 @@
 // Deliberately without rules of its own: a handler only passes a decoded request on to its use case and names the
 // members of the answer. Invariant: what is not a row here does not exist.
 
-import { DecodeError, integer, nonEmptyString, oneOf } from "../base/decode.ts";
+import { DecodeError, described, integer, oneOf } from "../base/decode.ts";
+import { withOptional } from "../base/json-schema.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SESSION_PURPOSES, TURN_STATUSES, turnSummary, type Page, type TurnRecord } from "../core/records.ts";
-import { decodeCreateSession, decodeNothing, decodeStartTurn, type StartTurnInput } from "../service/inputs.ts";
+import {
+  decodeCreateSession, decodeStartTurn, type CreateSessionInput, type StartTurnInput,
+} from "../service/inputs.ts";
 import type { StopOutcome } from "../service/services.ts";
 import { eventRoute } from "./event-route.ts";
-import { numberField, textField } from "./query.ts";
+import { METRICS_ROUTE } from "./metrics-route.ts";
+import { openApiRoute } from "./openapi-route.ts";
+import { numberField, PAGE_SHAPE, textField } from "./query.ts";
 import { prettyJson, successText } from "./reply.ts";
-import { route, type Answer, type DecodedCall, type Route } from "./route.ts";
+import { bodyOf, idOf, NO_BODY, route, type Answer, type BodyDecoder, type DecodedCall, type Route } from "./route.ts";
+import { RUN_ROUTES } from "./run-routes.ts";
 import { createTextCache, type TextCache } from "./text-cache.ts";
 
-const pageShape = {
-  limit: numberField(integer(1, LIMITS.pageMax), LIMITS.pageDefault, `records on a page: 1 to ${LIMITS.pageMax}`),
-  cursor: textField(nonEmptyString, "the nextCursor of the page before"),
-};
-const turnsShape = { ...pageShape, status: textField(oneOf(...TURN_STATUSES), "only turns of this status") };
+const turnsShape = { ...PAGE_SHAPE, status: textField(oneOf(...TURN_STATUSES), "only turns of this status") };
 const none = {};
-const noBody = (body: Record<string, unknown>): Record<string, never> => decodeNothing(body, "");
 
 export function createRoutes(options: { eventStreamPath: string }): Route[] {
   const receipts = createTextCache<TurnRecord>();
-  return [
-    ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), eventRoute(options.eventStreamPath),
+  const routes: Route[] = [
+    ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), ...RUN_ROUTES,
+    eventRoute(options.eventStreamPath), METRICS_ROUTE, openApiRoute(() => routes, options.eventStreamPath),
   ];
+  return routes;
 }
+
+/** The path says which session; a body may repeat it, but not say another. */
+const decodeTurnOf: BodyDecoder<StartTurnInput> = described(
+  (body: Record<string, unknown>, params: Readonly<Record<string, string>>) => {
+    const sessionId = idOf(params);
+    const told = body["sessionId"] ?? sessionId;
+    if (told !== sessionId) throw new DecodeError("sessionId", "must be the one in the path, or be left out");
+    return decodeStartTurn({ ...body, sessionId }, "");
+  },
+  withOptional(decodeStartTurn.schema ?? {}, "sessionId"),
+);
 
 const HEALTH_ROUTES: readonly Route[] = [
   route({
-    method: "GET", path: "/healthz", open: true, query: none, body: noBody, summary: "Whether codexd serves",
+    method: "GET", path: "/healthz", open: true, query: none, body: NO_BODY, summary: "Whether codexd serves",
     handle: ({ services, pass }) => {
       const service = pass.trusted ? { service: services.status.service() } : {};
       return { status: 200, text: prettyJson({ ok: true, status: "ok", ...service }) };
     },
   }),
   route({
-    method: "GET", path: "/readyz", open: true, query: none, body: noBody,
+    method: "GET", path: "/readyz", open: true, query: none, body: NO_BODY,
     summary: "Whether the child answers and state can be written",
     handle: ({ services, pass }) => {
       const { ready, reasons } = services.status.readiness();
@@ -49,7 +63,7 @@ const HEALTH_ROUTES: readonly Route[] = [
     },
   }),
   route({
-    method: "GET", path: "/v1/codexd/status", query: none, body: noBody,
+    method: "GET", path: "/v1/codexd/status", query: none, body: NO_BODY,
     summary: "The service, its snapshot, limits and compatibility",
     handle: async ({ services }) => ({ data: await services.status.status() }),
   }),
@@ -57,9 +71,9 @@ const HEALTH_ROUTES: readonly Route[] = [
 
 const SESSION_ROUTES: readonly Route[] = [
   route({
-    method: "GET", path: "/v1/codexd/sessions", body: noBody, summary: "Sessions, newest first",
+    method: "GET", path: "/v1/codexd/sessions", body: NO_BODY, summary: "Sessions, newest first",
     query: {
-      ...pageShape,
+      ...PAGE_SHAPE,
       status: textField(oneOf("active", "closed"), "only sessions of this status"),
       purpose: textField(oneOf(...SESSION_PURPOSES), "only sessions of this purpose"),
     },
@@ -71,29 +85,29 @@ const SESSION_ROUTES: readonly Route[] = [
   route({
     method: "POST", path: "/v1/codexd/sessions", status: 201, query: none,
     summary: "Create a session, or resume a thread",
-    body: (body) => decodeCreateSession(body, ""),
+    body: bodyOf<CreateSessionInput>(decodeCreateSession),
     handle: async ({ services, body }) => {
       const { session, created } = await services.sessions.create(body);
       return created ? { data: { session } } : { data: { session }, status: 200 };
     },
   }),
   route({
-    method: "GET", path: "/v1/codexd/sessions/:id", query: none, body: noBody,
+    method: "GET", path: "/v1/codexd/sessions/:id", query: none, body: NO_BODY,
     summary: "A session and its recent events",
     handle: async ({ services, params }) => ({ data: await services.sessions.get(idOf(params)) }),
   }),
   route({
-    method: "POST", path: "/v1/codexd/sessions/:id/close", query: none, body: noBody,
+    method: "POST", path: "/v1/codexd/sessions/:id/close", query: none, body: NO_BODY,
     summary: "Close a session; a turn of it that runs is interrupted first",
     handle: async ({ services, params }) => stopAnswer(await services.sessions.close(idOf(params))),
   }),
   route({
-    method: "POST", path: "/v1/codexd/sessions/:id/interrupt", query: none, body: noBody,
+    method: "POST", path: "/v1/codexd/sessions/:id/interrupt", query: none, body: NO_BODY,
     summary: "Interrupt a session's turn; answers when it has ended",
     handle: async ({ services, params }) => stopAnswer(await services.sessions.interrupt(idOf(params))),
   }),
   route({
-    method: "GET", path: "/v1/codexd/sessions/:id/turns", query: turnsShape, body: noBody,
+    method: "GET", path: "/v1/codexd/sessions/:id/turns", query: turnsShape, body: NO_BODY,
     summary: "A session's turns, newest first",
     handle: async ({ services, params, query }) => {
       return turnPage(await services.turns.list({ ...query, sessionId: idOf(params) }));
@@ -103,7 +117,7 @@ const SESSION_ROUTES: readonly Route[] = [
     // 202, not 200: the turn has been accepted and journaled; its items arrive as events.
     method: "POST", path: "/v1/codexd/sessions/:id/turns", status: 202, query: none, bodySize: "input",
     summary: "Start or steer a turn of this session",
-    body: (body, params) => decodeTurnOf(idOf(params), body),
+    body: decodeTurnOf,
     handle: startTurn,
   }),
 ];
@@ -112,11 +126,11 @@ const TURN_ROUTES: readonly Route[] = [
   route({
     method: "POST", path: "/v1/codexd/turn", status: 202, query: none, bodySize: "input",
     summary: "Start or steer a turn",
-    body: (body) => decodeStartTurn(body, ""),
+    body: bodyOf(decodeStartTurn),
     handle: startTurn,
   }),
   route({
-    method: "GET", path: "/v1/codexd/turns", query: turnsShape, body: noBody, summary: "All turns, newest first",
+    method: "GET", path: "/v1/codexd/turns", query: turnsShape, body: NO_BODY, summary: "All turns, newest first",
     handle: async ({ services, query }) => turnPage(await services.turns.list({ ...query, sessionId: null })),
   }),
 ];
@@ -124,7 +138,7 @@ const TURN_ROUTES: readonly Route[] = [
 /** The receipt of a turn that has ended never changes, and is read again and again. */
 function receiptRoute(receipts: TextCache<TurnRecord>): Route {
   return route({
-    method: "GET", path: "/v1/codexd/turns/:id", body: noBody, summary: "A turn's receipt, by turnId or submissionId",
+    method: "GET", path: "/v1/codexd/turns/:id", body: NO_BODY, summary: "A turn's receipt, by turnId or submissionId",
     query: {
       waitMs: numberField(integer(0, LIMITS.waitMsMax), 0, `milliseconds to wait for its end, to ${LIMITS.waitMsMax}`),
     },
@@ -143,12 +157,6 @@ async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTu
   return { data: { accepted: true, session, submissionId, turnId } };
 }
 
-/** The path says which session; a body may repeat it, but not say another. */
-function decodeTurnOf(sessionId: string, body: Record<string, unknown>): StartTurnInput {
-  const told = body["sessionId"] ?? sessionId;
-  if (told !== sessionId) throw new DecodeError("sessionId", "must be the one in the path, or be left out");
-  return decodeStartTurn({ ...body, sessionId }, "");
-}
 
 function stopAnswer({ session, turn, stopped, survived }: StopOutcome): Answer {
   return { data: { session, turn, stopped, survived } };
@@ -156,8 +164,4 @@ function stopAnswer({ session, turn, stopped, survived }: StopOutcome): Answer {
 
 function turnPage({ records, nextCursor }: Page<TurnRecord>): Answer {
   return { data: { turns: records.map(turnSummary), nextCursor } };
-}
-
-function idOf(params: Readonly<Record<string, string>>): string {
-  return params["id"] ?? "";
 }

@@ -8,8 +8,10 @@ import { sleep, type Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { WS_CLOSE } from "../protocol/ws-close.ts";
+import { createProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
 import { createAuthenticator } from "./auth.ts";
+import { createEdgeTally } from "./edge-tally.ts";
 import type { GuardContext, Transport } from "./guard.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
 import { listenOnTcp, listenOnUnixSocket, tcpPlaceOf } from "./listen.ts";
@@ -60,7 +62,12 @@ class Edge implements HttpEdge {
   constructor({ config, services, token, clock, log, limits }: HttpEdgeOptions) {
     this.#config = config.service;
     const ticker = createWsTicker(clock);
-    this.#edge = { services, streams: createStreams(), ticker, clock, log, limits: { ...EDGE_LIMITS, ...limits } };
+    this.#edge = {
+      services, streams: createStreams(), ticker, clock, log, limits: { ...EDGE_LIMITS, ...limits },
+      tally: createEdgeTally(),
+      processMetrics: createProcessMetrics(clock),
+      connections: () => ({ tcp: this.#tcp.connectionCount, unix: this.#unix?.connectionCount ?? 0 }),
+    };
     this.#guard = {
       router: createRouter(createRoutes(config.service)),
       auth: token === null ? null : createAuthenticator(token, clock, log),
@@ -109,7 +116,7 @@ class Edge implements HttpEdge {
 
   async #stop(): Promise<void> {
     const servers = this.#unix === null ? [this.#tcp] : [this.#tcp, this.#unix];
-    const { streams, ticker, clock, limits } = this.#edge;
+    const { streams, ticker, processMetrics, clock, limits } = this.#edge;
     for (const server of servers) server.drain();
     const closed = Promise.all(servers.filter(({ server }) => server.listening).map(closeServer));
     streams.endAll(WS_CLOSE.goingAway, "codexd is stopping");
@@ -119,6 +126,7 @@ class Edge implements HttpEdge {
     await Promise.all(servers.map((server) => server.destroyAll()));
     await closed;
     ticker.stop();
+    processMetrics.dispose();
     if (this.#unix !== null && this.#port !== null) rmSync(this.#config.socketPath ?? "", { force: true });
     this.#port = null;
   }

@@ -85,7 +85,8 @@ class StreamClient {
     }
   }
 
-  closed(): void {
+  closed(code: number): void {
+    if (code === WS_CLOSE.tryAgainLater) this.#edge.tally.cutOff("websocket");
     this.#stream?.close();
     this.#leave();
   }

@@ -3,8 +3,12 @@
 // Deliberately ignorant of what they carry: it knows of each only how to end it.
 // Invariant: what was added is there until it is removed, which its owner does when the client has gone.
 
+export const STREAM_KINDS = ["websocket", "ndjson", "sse"] as const;
+export type StreamKind = (typeof STREAM_KINDS)[number];
+
 export interface OpenStream {
-  readonly kind: "websocket" | "ndjson";
+  /** `output` is no stream of events, and counts as none. */
+  readonly kind: StreamKind | "output";
   /** Opened with the token, so that the token's rotation ends it. */
   readonly byToken: boolean;
   /** Says goodbye: `code` and `reason` are those of a WebSocket's close frame. */
@@ -13,6 +17,7 @@ export interface OpenStream {
 
 export interface Streams {
   readonly websocketClients: number;
+  count(kind: StreamKind): number;
   add(stream: OpenStream): void;
   remove(stream: OpenStream): void;
   endAll(code: number, reason: string): void;
@@ -21,18 +26,18 @@ export interface Streams {
 
 export function createStreams(): Streams {
   const open = new Set<OpenStream>();
-  let websocketClients = 0;
-  const weight = (stream: OpenStream): number => (stream.kind === "websocket" ? 1 : 0);
+  const counts: Record<OpenStream["kind"], number> = { websocket: 0, ndjson: 0, sse: 0, output: 0 };
   return {
     get websocketClients() {
-      return websocketClients;
+      return counts.websocket;
     },
+    count: (kind) => counts[kind],
     add(stream) {
       open.add(stream);
-      websocketClients += weight(stream);
+      counts[stream.kind] += 1;
     },
     remove(stream) {
-      if (open.delete(stream)) websocketClients -= weight(stream);
+      if (open.delete(stream)) counts[stream.kind] -= 1;
     },
     endAll(code, reason) {
       for (const stream of [...open]) stream.end(code, reason);

@@ -1,10 +1,10 @@
-// Batches as frames and lines.
+// Batches as frames, lines and Server-Sent Events.
 //
 // Frames are read back with the protocol's own receiver.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventFrames, eventLines } from "../../src/http/event-frames.ts";
+import { eventFrames, eventLines, eventMessages } from "../../src/http/event-frames.ts";
 import { createWsReceiver } from "../../src/protocol/ws-message.ts";
 import { makeBatch, makeEvent } from "../support/fake-events.ts";
 
@@ -37,9 +37,17 @@ test("an event is one line", () => {
   assert.equal(eventLines(batch, batch.entries).toString(), expected);
 });
 
+test("an event is one Server-Sent Event, with its seq and its type", () => {
+  const batch = makeBatch(99, DRAFTS);
+  const expected = DRAFTS.map((draft, i) => {
+    return `id: ${99 + i}\nevent: child.stdout\ndata: ${JSON.stringify(makeEvent(99 + i, draft))}\n\n`;
+  });
+  assert.equal(eventMessages(batch, batch.entries).toString(), expected.join(""));
+});
+
 test("a whole batch is encoded once, a part of it for whoever asks", () => {
   const batch = makeBatch(1, DRAFTS);
-  for (const encode of [eventFrames, eventLines]) {
+  for (const encode of [eventFrames, eventLines, eventMessages]) {
     const shared = encode(batch, batch.entries);
     assert.equal(encode(batch, batch.entries), shared);
     const part = encode(batch, batch.entries.slice(1, 2));

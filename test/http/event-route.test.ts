@@ -20,9 +20,13 @@ test("Accept chooses, format beats it, and all else is a page", async (t) => {
   const edge = await startEdge(t);
   const json = "application/json";
   const ndjson = "application/x-ndjson";
+  const sse = "text/event-stream";
   assert.equal(await typeOf(edge, ""), json);
   assert.equal(await typeOf(edge, "", "*/*"), json);
-  assert.equal(await typeOf(edge, "", "text/event-stream"), json);
+  assert.equal(await typeOf(edge, "", "text/event-stream"), sse);
+  assert.equal(await typeOf(edge, "", "text/event-stream, application/x-ndjson"), ndjson);
+  assert.equal(await typeOf(edge, "?format=sse", ndjson), sse);
+  assert.equal(await typeOf(edge, "?format=json", sse), json);
   assert.equal(await typeOf(edge, "", "text/html, application/X-NDJSON;q=0.5"), ndjson);
   assert.equal(await typeOf(edge, "?format=ndjson", json), ndjson);
   assert.equal(await typeOf(edge, "?format=json", ndjson), json);
@@ -30,9 +34,9 @@ test("Accept chooses, format beats it, and all else is a page", async (t) => {
 
 test("a word of format that there is not is refused, and so is a stream's limit", async (t) => {
   const edge = await startEdge(t);
-  const sse = await edge.ask({ path: `${EVENTS}?format=sse` });
-  assert.equal(sse.status, 400);
-  assert.match(JSON.parse(sse.body).message, /format: must be one of json, ndjson/);
+  const xml = await edge.ask({ path: `${EVENTS}?format=xml` });
+  assert.equal(xml.status, 400);
+  assert.match(JSON.parse(xml.body).message, /format: must be one of json, ndjson, sse/);
   const limited = await edge.ask({ path: `${EVENTS}?format=ndjson&limit=1` });
   assert.deepEqual([limited.status, JSON.parse(limited.body).detail], [400, { field: "limit" }]);
 });

@@ -16,7 +16,7 @@ test("only WebSockets count, and each is ended by whom it concerns", () => {
   const lines = stream("ndjson", false);
   streams.add(socket);
   streams.add(lines);
-  assert.equal(streams.websocketClients, 1);
+  assert.deepEqual([streams.websocketClients, streams.count("ndjson"), streams.count("sse")], [1, 1, 0]);
   streams.endThoseByToken(4401, "token_rotated");
   assert.deepEqual(ended, ["websocket true 4401 token_rotated"]);
   streams.endAll(1001, "bye");

@@ -92,7 +92,7 @@ export function makeConfig(dir: string, service: Partial<CodexdConfig["service"]
       childArgs: ["app-server"], childCwd: dir, tokenFile: null, childMaxRssBytes: null,
     },
     store: { durability: "interval", journalMaxBytes: 2 ** 30, keepRecords: 10_000, keepDays: 365 },
-    runs: { command: "codex", max: 4, maxQueued: 1000 },
+    runs: { command: "codex", args: [], max: 4, maxQueued: 1000 },
     approvals: { default: "ask", timeoutMs: null, rulesPath: null },
     turns: { stallWarnMs: null, stallInterruptMs: null },
   };

@@ -1,0 +1,132 @@
+// Events over one endless reply, whatever they look like in it: NDJSON and Server-Sent Events are two framings of this.
+//
+// Deliberately without a queue of its own: what a reader has not taken waits in its socket, which has a bound.
+// Invariant: an event is sent whole or not at all, and a reader that cannot keep up is cut off: it has its last seq.
+
+import type { ServerResponse } from "node:http";
+import type { Timer } from "../base/clock.ts";
+import { CodexdError, errorMessage } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { EventSink, EventStream } from "../service/services.ts";
+import type { Encoder } from "./event-frames.ts";
+import { filterOf, type FilterQuery } from "./event-query.ts";
+import { SECURITY_HEADERS } from "./reply.ts";
+import type { EdgeContext } from "./route.ts";
+import type { OpenStream, StreamKind } from "./streams.ts";
+
+/** How events look in the reply. */
+export interface Framing {
+  readonly kind: Exclude<StreamKind, "websocket">;
+  readonly contentType: string;
+  /** What goes before the first event, where the stream goes on behind `seq`. */
+  opening(seq: number): string;
+  readonly encode: Encoder;
+  heartbeat(seq: number): string;
+}
+
+export interface StreamOptions {
+  readonly edge: EdgeContext;
+  readonly query: FilterQuery;
+  readonly byToken: boolean;
+}
+
+/** @throws {CodexdError} `cursor_expired` or `cursor_ahead`, before anything is written. */
+export function streamResponse(response: ServerResponse, framing: Framing, options: StreamOptions): void {
+  const { edge, query, byToken } = options;
+  const reader = createReader(response, framing, edge);
+  const stream = openStream(edge, query, reader);
+  let goodbye: Timer | null = null;
+  const open: OpenStream = {
+    kind: framing.kind,
+    byToken,
+    end() {
+      stream.close();
+      response.end();
+      // A reader that does not read would hold its connection for ever.
+      goodbye ??= edge.clock.after(LIMITS.wsCloseMs, () => response.destroy());
+    },
+  };
+  response.once("close", () => {
+    goodbye?.cancel();
+    edge.streams.remove(open);
+    stream.close();
+  });
+  edge.streams.add(open);
+  // Its end is the connection's: a stop would have to wait for a client that keeps it.
+  const connection = { Connection: "close", "Content-Type": framing.contentType };
+  response.writeHead(200, { ...SECURITY_HEADERS, ...connection });
+  response.flushHeaders();
+  const begin = (): void => {
+    reader.send(framing.opening(query.after ?? stream.resume.headSeq));
+    stream.start();
+  };
+  // The place from which it goes on is told only when it is in the journal.
+  stream.ready.then(begin).catch((error: unknown) => reader.fail(error));
+}
+
+/** WebSocket tells a gap in its `hello`; these forms have no place for it but the status. */
+function openStream({ services }: EdgeContext, query: FilterQuery, sink: EventSink): EventStream {
+  const stream = services.events.open({ after: query.after, filter: filterOf(query), sink });
+  const { status, oldestSeq } = stream.resume;
+  // From 0 is from the oldest, which never expires.
+  if (status !== "gap" || query.after === 0) return stream;
+  stream.close();
+  throw new CodexdError("cursor_expired", `events up to ${oldestSeq - 1} are not kept any more`, { oldestSeq });
+}
+
+interface Reader extends EventSink {
+  send(text: string): void;
+}
+
+function createReader(response: ServerResponse, framing: Framing, edge: EdgeContext): Reader {
+  const { clock, limits, log, tally } = edge;
+  let slowTimer: Timer | null = null;
+  const fast = (): void => {
+    slowTimer?.cancel();
+    slowTimer = null;
+  };
+  const cutOff = (): void => {
+    fast();
+    log.debug("a reader of the event stream was too slow", {
+      kind: framing.kind, bufferedBytes: response.writableLength,
+    });
+    tally.cutOff(framing.kind);
+    response.destroy();
+  };
+  const send = (bytes: Buffer | string): void => {
+    if (response.destroyed || response.writableEnded || bytes.length === 0) return;
+    const buffered = response.writableLength;
+    if (buffered > 0 && buffered + bytes.length > limits.streamHardBytes) return cutOff();
+    response.write(bytes);
+    if (response.writableLength <= limits.streamSoftBytes) return fast();
+    slowTimer ??= clock.after(limits.streamSoftMs, () => {
+      if (response.writableLength > limits.streamSoftBytes) cutOff();
+      else fast();
+    });
+  };
+  response.on("drain", fast).once("close", fast);
+  return {
+    send,
+    write: (batch, entries) => send(framing.encode(batch, entries)),
+    heartbeat: (seq) => send(framing.heartbeat(seq)),
+    get congested() {
+      return response.writableLength > limits.streamSoftBytes;
+    },
+    drained: () => drained(response, limits.streamDrainedBytes),
+    fail(error) {
+      log.error("an event stream has failed", { cause: errorMessage(error) });
+      response.destroy();
+    },
+  };
+}
+
+function drained(response: ServerResponse, bytesMax: number): Promise<void> {
+  if (response.destroyed || response.writableLength < bytesMax) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      response.off("drain", finish).off("close", finish);
+      resolve();
+    };
+    response.on("drain", finish).on("close", finish);
+  });
+}
