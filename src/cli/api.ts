@@ -5,10 +5,12 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { targetName } from "../client/target.ts";
+import type { WireReply } from "../client/wire.ts";
 import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
 import { flagValue, type CliContext, type CliIo, type CodexdCliRequest, type CommandSpec } from "./command.ts";
+import { clientOf, toExitError } from "./daemon-client.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
-import { openReply } from "./http-client.ts";
 
 export const apiCommand: CommandSpec = {
   positionals: "[METHOD] PATH",
@@ -32,18 +34,35 @@ export const apiCommand: CommandSpec = {
 };
 
 async function runApi(context: CliContext): Promise<number> {
-  const { request, io, signal } = context;
-  const message = await buildMessage(request, io);
+  const { request, io } = context;
+  const { method, path: route, body } = await buildMessage(request, io);
   const target = await findDaemon(context);
-  const reply = await openReply(target, { ...message, signal });
+  const client = clientOf(target, context);
+  try {
+    const reply = await openReply(client.open(method, route, body), targetName(target));
+    await printBody(reply.body, io);
+    return reply.status < 400 ? EXIT.ok : EXIT.failed;
+  } finally {
+    client.close();
+  }
+}
+
+async function openReply(asked: Promise<WireReply>, from: string): Promise<WireReply> {
+  try {
+    return await asked;
+  } catch (error) {
+    throw toExitError(error, from);
+  }
+}
+
+async function printBody(body: AsyncIterable<Uint8Array>, io: CliIo): Promise<void> {
   const decoder = new TextDecoder();
   try {
-    for await (const part of reply as AsyncIterable<Buffer>) io.stdout(decoder.decode(part, { stream: true }));
+    for await (const part of body) io.stdout(decoder.decode(part, { stream: true }));
   } catch (error) {
     throw new ExitError(EXIT.failed, `the reply broke off: ${errorMessage(error)}`, { cause: error });
   }
   io.stdout(decoder.decode());
-  return (reply.statusCode ?? 500) < 400 ? EXIT.ok : EXIT.failed;
 }
 
 interface ApiMessage {

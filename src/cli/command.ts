@@ -17,6 +17,8 @@ export interface CliIo {
   readonly env: Environment;
   readonly platform: ConfigPlatform;
   readonly clock: Clock;
+  /** Standard output is a terminal that may be written to in colours. */
+  readonly colours: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
   /** All of standard input. */
@@ -47,16 +49,27 @@ export interface StartedService {
   readonly snapshot: { readonly daemon: { readonly child: ChildState } };
 }
 
+/** A program with the arguments that stand before any other. */
+export interface AgentProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
 /** What the command line is built on and may not import: who composes the program hands it in. */
 export interface CliParts {
   createService(config: CodexdConfig, options: { acceptLoss: boolean; log: Logger }): RunnableService;
   /** The absolute path of the program that `command` names, or null. */
   resolveCommand(command: string, pathVariable: string | undefined, cwd: string): Promise<string | null>;
+  /** How the embedded agent is started. */
+  agentProgram(): AgentProgram;
   /** Replaces the token in `stateDir` by a new one, and the header file with it. */
   rotateToken(stateDir: string): Promise<unknown>;
 }
 
-export const COMMAND_NAMES = ["start", "status", "shutdown", "config", "token", "api", "help", "version"] as const;
+export const COMMAND_NAMES = [
+  "start", "demo", "status", "smoke", "shutdown", "config", "token", "api", "events", "run", "ps", "logs",
+  "stop", "help", "version",
+] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 /** A command line, understood. */
@@ -77,8 +90,12 @@ export interface CliContext {
   readonly parts: CliParts;
   /** Aborts when a command other than `start` is interrupted, or its output has no reader any more. */
   readonly signal: AbortSignal;
-  /** The configuration by flags and environment. @throws {ExitError} 78. */
-  resolveConfig(): ResolvedConfig;
+  /**
+   * The configuration by flags, then `presets`, then the environment (`env` in the place of the process's).
+   *
+   * @throws {ExitError} 78.
+   */
+  resolveConfig(presets?: CodexdConfigInput, env?: Environment): ResolvedConfig;
   /** codexd's own version. */
   version(): string;
   /** Help on one command, or on all. */

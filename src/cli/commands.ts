@@ -4,19 +4,33 @@
 
 import { apiCommand } from "./api.ts";
 import type { CommandName, CommandSpec } from "./command.ts";
+import { demoCommand } from "./demo.ts";
+import { eventsCommand } from "./events.ts";
+import { logsCommand } from "./logs.ts";
 import { configCommand, helpCommand, versionCommand } from "./print.ts";
+import { runCommand } from "./prompt-run.ts";
+import { psCommand } from "./ps.ts";
 import { shutdownCommand } from "./shutdown.ts";
+import { smokeCommand } from "./smoke.ts";
 import { startCommand } from "./start.ts";
 import { statusCommand } from "./status.ts";
+import { stopCommand } from "./stop.ts";
 import { tokenCommand } from "./token.ts";
 
 export const COMMANDS: { readonly [K in CommandName]: CommandSpec } = {
   start: startCommand,
+  demo: demoCommand,
   status: statusCommand,
+  smoke: smokeCommand,
   shutdown: shutdownCommand,
   config: configCommand,
   token: tokenCommand,
   api: apiCommand,
+  events: eventsCommand,
+  run: runCommand,
+  ps: psCommand,
+  logs: logsCommand,
+  stop: stopCommand,
   help: helpCommand,
   version: versionCommand,
 };

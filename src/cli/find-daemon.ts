@@ -6,6 +6,7 @@
 
 import net from "node:net";
 import path from "node:path";
+import type { DaemonTarget } from "../client/target.ts";
 import { resolveClientUrl, type ResolvedConfig } from "../config.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
@@ -14,7 +15,6 @@ import { nodeDisk } from "../store/disk.ts";
 import { readLockOwner } from "../store/lock.ts";
 import { readToken } from "../store/token.ts";
 import { flagValue, type CliContext, type FlagSpec } from "./command.ts";
-import type { DaemonTarget } from "./http-client.ts";
 import { readDaemonFile, readTokenFile } from "./state-files.ts";
 
 /** The flags of every client command. */

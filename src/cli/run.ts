@@ -6,7 +6,7 @@
 import { resolveConfigWithSources } from "../config.ts";
 import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
 import { readVersion } from "../version.ts";
-import type { CliIo, CliParts, CodexdCliRequest } from "./command.ts";
+import type { CliIo, CliParts, CodexdCliRequest, CommandName } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { parseCodexdCliRequest } from "./parse.ts";
 import { getCodexdUsageText } from "./usage.ts";
@@ -31,20 +31,25 @@ export async function runCodexdCli(argv: readonly string[], io: CliIo, parts: Cl
   }
 }
 
+/** Commands that run a daemon until they are told to stop. */
+const SERVING: ReadonlySet<CommandName> = new Set<CommandName>(["start", "demo"]);
+
 async function runCommand(request: CodexdCliRequest, io: CliIo, parts: CliParts): Promise<number> {
   const interruption = new AbortController();
-  // `start` ends in order at a signal; every other command is simply over.
-  const signals = request.command === "start" ? [] : (["SIGINT", "SIGTERM"] as const);
+  // A daemon ends in order at a signal; every other command is simply over.
+  const serves = SERVING.has(request.command);
+  const signals = serves ? [] : (["SIGINT", "SIGTERM"] as const);
   const removals = signals.map((signal) => io.onSignal(signal, () => interruption.abort()));
   // `codexd api … | head -1`: who prints a stream ends when nobody reads it; a daemon goes on.
-  if (request.command !== "start") removals.push(io.onOutputClosed(() => interruption.abort()));
+  if (!serves) removals.push(io.onOutputClosed(() => interruption.abort()));
   try {
     return await COMMANDS[request.command].run({
       request,
       io,
       parts,
       signal: interruption.signal,
-      resolveConfig: () => resolveConfigWithSources(request.config, io.env, io.platform),
+      resolveConfig: (presets = {}, env = io.env) =>
+        resolveConfigWithSources({ ...presets, ...request.config }, env, io.platform),
       version: () => readVersion(),
       usage: getCodexdUsageText,
     });

@@ -5,13 +5,13 @@
 // is never hit.
 
 import { sleep } from "../base/clock.ts";
+import { targetName } from "../client/target.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { nodeDisk } from "../store/disk.ts";
 import { readLockOwner } from "../store/lock.ts";
 import type { CliContext, CommandSpec } from "./command.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
-import { targetName } from "./http-client.ts";
 import { readDaemonFile } from "./state-files.ts";
 import { member, readStatus } from "./status-reply.ts";
 

@@ -4,8 +4,9 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { isObject } from "../base/decode.ts";
+import { readTokenFile as readClientTokenFile } from "../client/token-file.ts";
 import type { CodexdPaths } from "../core/config.ts";
-import { EXIT, ExitError, errorMessage, type ExitCode } from "../core/errors.ts";
+import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
 
 /** Of daemon-state.json, what finds the daemon. */
 export interface DaemonFile {
@@ -32,7 +33,7 @@ export async function readDaemonFile(paths: CodexdPaths): Promise<DaemonFile | n
 
 /** One JSON object of the state directory, null when there is no such file. @throws {ExitError} 65 for any other. */
 export async function readStateFile(file: string): Promise<Record<string, unknown> | null> {
-  const text = await readText(file, EXIT.damagedState);
+  const text = await readText(file);
   if (text === null) return null;
   let value: unknown;
   try {
@@ -46,23 +47,20 @@ export async function readStateFile(file: string): Promise<Record<string, unknow
 
 /** The token in `file`, null when there is no file. @throws {ExitError} 78 when there is none in it to read. */
 export async function readTokenFile(file: string): Promise<string | null> {
-  const text = await readText(file, EXIT.config);
-  if (text === null) return null;
-  const token = text.trim();
-  // What is in the file is not told: it may be another secret.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new ExitError(EXIT.config, `${file} does not hold a token: it takes one line of visible ASCII characters`);
+  try {
+    return await readClientTokenFile(file);
+  } catch (error) {
+    throw new ExitError(EXIT.config, errorMessage(error), { cause: error });
   }
-  return token;
 }
 
-async function readText(file: string, exitCode: ExitCode): Promise<string | null> {
+async function readText(file: string): Promise<string | null> {
   try {
     // Reading a pipe would wait for whoever writes to it, for ever.
     if (!(await stat(file)).isFile()) throw new Error("it is not a regular file");
     return await readFile(file, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw new ExitError(exitCode, `${file} cannot be read: ${errorMessage(error)}`, { cause: error });
+    throw new ExitError(EXIT.damagedState, `${file} cannot be read: ${errorMessage(error)}`, { cause: error });
   }
 }

@@ -4,15 +4,16 @@
 // reads `.snapshot.daemon.child.status` either way; the exit code tells them apart.
 
 import { sleep } from "../base/clock.ts";
+import { targetName, type DaemonTarget } from "../client/target.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { Readiness } from "../core/status.ts";
 import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
 import { CLIENT_FLAGS, findDaemon, namedUrl } from "./find-daemon.ts";
-import { targetName, type DaemonTarget } from "./http-client.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
 import { readStateFile } from "./state-files.ts";
-import { member, readReadiness, readStatus, type Readiness } from "./status-reply.ts";
+import { member, readReadiness, readStatus } from "./status-reply.ts";
 
 const WAIT_SECONDS_MAX = 86_400;
 

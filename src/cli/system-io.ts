@@ -16,6 +16,7 @@ export function createSystemIo(): CliIo {
     env: process.env,
     platform: systemPlatform(),
     clock: systemClock,
+    colours: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
     readStdin,

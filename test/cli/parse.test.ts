@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { COMMAND_NAMES, flagValue, hasFlag } from "../../src/cli/command.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
 import { parseCodexdCliRequest } from "../../src/cli/parse.ts";
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 
@@ -20,7 +21,8 @@ function refuses(argv: readonly string[], message: RegExp): void {
 describe("commands", () => {
   test("each is known by its name", () => {
     for (const name of COMMAND_NAMES) {
-      const request = parseCodexdCliRequest(name === "api" ? [name, "/x"] : [name]);
+      const needed = Array.from({ length: COMMANDS[name].positionalsMin }, () => "/x");
+      const request = parseCodexdCliRequest([name, ...needed]);
       assert.equal(request.command, name);
       assert.equal(request.help, false);
       assert.deepEqual(request.options, []);

@@ -11,6 +11,7 @@ import type { StartedService } from "../../src/cli/command.ts";
 import { runCodexdCli } from "../../src/cli/run.ts";
 import type { CodexdConfig } from "../../src/core/config.ts";
 import { ExitError } from "../../src/core/errors.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeIo, createParts, type FakeIo, type FakeIoOptions } from "../support/cli-io.ts";
 
 const CHILD = {
@@ -114,6 +115,24 @@ describe("the end", () => {
     assert.equal(await other.code, 130);
   });
 
+  test("--run-once stops by itself when the smoke lifetime is over, or at a signal before that", async () => {
+    const clock = createFakeClock();
+    for (const signal of [undefined, "SIGTERM"] as const) {
+      const one = run(["--run-once", "--smoke-lifetime-ms", "250"], { clock });
+      one.start.resolve(STARTED);
+      one.stop.resolve(null);
+      await one.printed;
+      await clock.advance(249);
+      assert.doesNotMatch(one.io.err(), /stopping/);
+      if (signal === undefined) await clock.advance(1);
+      else one.io.raise(signal);
+      assert.equal(await one.code, 0);
+      const why = signal === undefined ? /info stopping lifetimeMs=250/ : /info stopping signal="SIGTERM"/;
+      assert.match(one.io.err(), why);
+      assert.equal(one.io.listeners(), 0);
+    }
+  });
+
   test("a disk that fails ends it with 74, in order where that can be", async () => {
     for (const outcome of ["resolve", "reject"] as const) {
       const one = run();
@@ -173,7 +192,8 @@ describe("before anything is started", () => {
   test("a Codex that is not on PATH is 69, with the PATH and both ways out", async () => {
     const { code, err, seen } = await started(["--server-cwd", "/srv"]);
     assert.equal(code, 69);
-    assert.match(err, /^codexd: codex was not found on PATH \(\/a:\/b\): install the Codex CLI .* --server-command\n$/);
+    assert.match(err, /^codexd: codex was not found on PATH \(\/a:\/b\): install the Codex CLI .* --server-command; /);
+    assert.match(err, /: codexd demo\n$/);
     assert.deepEqual(seen, [["codex", "/a:/b", "/srv"]]);
   });
 

@@ -19,6 +19,8 @@ export interface FakeDaemon {
   readonly seen: SeenRequest[];
   /** Of TCP; an empty string on a socket. */
   readonly baseUrl: string;
+  /** Called at each connection from now on. */
+  onConnection(listener: () => void): void;
   close(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export async function startFakeDaemon(t: Cleanup, at: string | null, answer: Ans
   });
   t.after(close);
   const baseUrl = at === null ? `http://127.0.0.1:${(server.address() as AddressInfo).port}` : "";
-  return { seen, baseUrl, close };
+  return { seen, baseUrl, close, onConnection: (listener) => void server.on("connection", listener) };
 }
 
 /** As the store's lock: whoever connects is told that the process `pid` holds the directory. Until the test ends. */

@@ -24,6 +24,7 @@ export interface FakeIoOptions {
   readonly homeDir?: string;
   readonly stdin?: string;
   readonly clock?: Clock;
+  readonly colours?: boolean;
   readonly alive?: (pid: number) => boolean;
   readonly onTerminate?: (pid: number) => void;
   readonly onStdout?: (text: string) => void;
@@ -40,6 +41,7 @@ export function createFakeIo(options: FakeIoOptions = {}): FakeIo {
     env: options.env ?? {},
     platform: { cwd: options.cwd ?? "/home/ada/repo", homeDir: options.homeDir ?? "/home/ada", hostName: "engine" },
     clock: options.clock ?? systemClock,
+    colours: options.colours ?? false,
     stdout(text) {
       out.push(text);
       options.onStdout?.(text);
@@ -90,6 +92,7 @@ export function createParts(parts: Partial<CliParts> = {}): CliParts {
       throw new Error("no service was expected");
     },
     resolveCommand: async (command) => `/usr/bin/${command}`,
+    agentProgram: () => ({ command: process.execPath, args: ["/opt/codexd/agent.js"] }),
     rotateToken: async () => {
       throw new Error("no rotation was expected");
     },

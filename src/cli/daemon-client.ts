@@ -1,0 +1,40 @@
+// The client as commands use it, and what it throws as a message and an exit code.
+//
+// Invariant: whom a command talks to, and who gets a token, is for find-daemon.ts to say, before each connection.
+
+import { createCodexdClient } from "../client/client.ts";
+import type { CodexdClient } from "../client/api.ts";
+import { CLIENT_ERROR_CODES, CodexdClientError } from "../client/errors.ts";
+import type { DaemonTarget } from "../client/target.ts";
+import { EXIT, ExitError } from "../core/errors.ts";
+import type { CliContext } from "./command.ts";
+import { findDaemon } from "./find-daemon.ts";
+
+/** A client of the daemon at `target`, which was just found; for commands that ask and are done. */
+export function clientOf(target: DaemonTarget, { io, signal }: CliContext): CodexdClient {
+  return createCodexdClient({ locate: async () => target, signal, clock: io.clock });
+}
+
+/** A client that looks for the daemon again at each request, for commands that outlive a restart. */
+export function followingClient(context: CliContext): CodexdClient {
+  const locate = async (): Promise<DaemonTarget> => {
+    try {
+      return await findDaemon(context);
+    } catch (error) {
+      // One that does not run now may do so later, which the client has to know.
+      if (!(error instanceof ExitError) || error.exitCode !== EXIT.noDaemon) throw error;
+      throw new CodexdClientError("no_daemon", error.message, { cause: error });
+    }
+  };
+  return createCodexdClient({ locate, signal: context.signal, clock: context.io.clock });
+}
+
+/** An error of the client's for the person at the terminal; anything else as it came. */
+export function toExitError(error: unknown, from: string): unknown {
+  if (!(error instanceof CodexdClientError)) return error;
+  if (error.code === "no_daemon") return new ExitError(EXIT.noDaemon, error.message, { cause: error });
+  const hint = error.status === 401 ? "; --token-file names the file with the token" : "";
+  const own = CLIENT_ERROR_CODES.some((code) => code === error.code);
+  const message = own ? error.message : `${from} answered: ${error.message} (${error.code})`;
+  return new ExitError(EXIT.failed, `${message}${hint}`, { cause: error });
+}

@@ -1,0 +1,90 @@
+// events: follows the event stream in the terminal, over restarts of the daemon.
+//
+// Standard output has the events and nothing else; what happens to the connection is told on standard error.
+
+import type { CodexdClientError } from "../client/errors.ts";
+import type { FollowNotice, FollowOptions } from "../client/event-follow.ts";
+import { assertNever } from "../base/assert.ts";
+import { EXIT, ExitError } from "../core/errors.ts";
+import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
+import { followingClient, toExitError } from "./daemon-client.ts";
+import { eventText } from "./event-text.ts";
+import { CLIENT_FLAGS } from "./find-daemon.ts";
+
+export const eventsCommand: CommandSpec = {
+  positionals: "",
+  positionalsMin: 0,
+  positionalsMax: 0,
+  summary: "follow the event stream, also over restarts of the daemon",
+  notes: "Without --after it begins with what happens from now on. Ctrl-C ends it.\n",
+  flags: [
+    { name: "after", takes: "SEQ", summary: "begin behind this event; 0 is from the oldest" },
+    { name: "session", takes: "ID", summary: "only events of this session" },
+    { name: "run", takes: "ID", summary: "only events of this run" },
+    { name: "type", takes: "TYPE,…", summary: "only these types; * at the end is a wildcard; repeatable" },
+    { name: "json", takes: null, summary: "one JSON document a line on standard output" },
+    ...CLIENT_FLAGS,
+  ],
+  config: "state",
+  run: runEvents,
+};
+
+async function runEvents(context: CliContext): Promise<number> {
+  const { request, io, signal } = context;
+  const options = followOptions(request);
+  const client = followingClient(context);
+  const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
+  const json = hasFlag(request, "json");
+  try {
+    for await (const event of client.events({ ...options, onNotice: tell })) {
+      io.stdout(json ? `${JSON.stringify(event)}\n` : eventText(event, io.colours));
+    }
+    return EXIT.ok;
+  } catch (error) {
+    if (signal.aborted) return EXIT.interrupted;
+    throw toExitError(error, "the daemon");
+  } finally {
+    client.close();
+  }
+}
+
+/** @throws {ExitError} 64 for a seq that is none. */
+function followOptions(request: CodexdCliRequest): FollowOptions {
+  const after = flagValue(request, "after");
+  if (after !== undefined && !(/^\d+$/.test(after) && Number.isSafeInteger(Number(after)))) {
+    throw new ExitError(EXIT.usage, `--after takes the seq of an event, 0 or more, got ${JSON.stringify(after)}`);
+  }
+  const types = request.options.flatMap(([flag, value]) => (flag === "type" ? value.split(",") : []));
+  return {
+    after: after === undefined ? null : Number(after),
+    session: flagValue(request, "session"),
+    run: flagValue(request, "run"),
+    types: types.length === 0 ? null : types,
+  };
+}
+
+/** Tells that the daemon has gone and come back once each, whatever the number of tries between. */
+export function createTeller(say: (text: string) => void): (notice: FollowNotice) => void {
+  let lost = false;
+  return (notice) => {
+    switch (notice.type) {
+      case "connected":
+        if (lost) say(`connected again, behind event ${notice.after}`);
+        lost = false;
+        return;
+      case "lost":
+        if (!lost) say(`${lostText(notice.error)}; trying again`);
+        lost = true;
+        return;
+      case "gap":
+        say(`events ${notice.after + 1} to ${notice.oldestSeq - 1} are not kept any more`);
+        return;
+      default:
+        assertNever(notice);
+    }
+  };
+}
+
+function lostText({ code, message }: CodexdClientError): string {
+  return code === "no_daemon" ? "the daemon has gone" : message;
+}

@@ -1,0 +1,120 @@
+// run: queues a run, prints its items as they come, and exits with what it came to.
+//
+// Ctrl-C cancels the run: it is the foreground's. Invariant: nothing of the run is missed, its events are followed
+// from before it was queued.
+
+import path from "node:path";
+import type { CodexdClient } from "../client/api.ts";
+import { isObject } from "../base/decode.ts";
+import type { CodexdEvent } from "../core/event.ts";
+import { EXIT, ExitError } from "../core/errors.ts";
+import { SANDBOX_MODES } from "../core/records.ts";
+import type { RunRecord, StartRunInput } from "../core/runs.ts";
+import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
+import { clientOf, followingClient, toExitError } from "./daemon-client.ts";
+import { createTeller } from "./events.ts";
+import { itemText, plain, printable } from "./event-text.ts";
+import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
+import { JSON_FLAG, jsonText } from "./print.ts";
+
+export const runCommand: CommandSpec = {
+  positionals: "PROMPT",
+  positionalsMin: 1,
+  positionalsMax: 1,
+  summary: "queue a run, print its items, and exit with what it came to",
+  notes: "PROMPT - reads standard input. Ctrl-C cancels the run. --json prints the run's record when it has ended.\n",
+  flags: [
+    { name: "cwd", takes: "DIR", summary: "where it works; the current directory by default" },
+    { name: "model", takes: "NAME", summary: "the model" },
+    { name: "profile", takes: "NAME", summary: "a profile of Codex's configuration" },
+    { name: "sandbox", takes: "MODE", summary: `one of ${SANDBOX_MODES.join(", ")}` },
+    { name: "skip-git-repo-check", takes: null, summary: "work outside a Git repository too" },
+    JSON_FLAG,
+    ...CLIENT_FLAGS,
+  ],
+  config: "state",
+  run: runPrompt,
+};
+
+async function runPrompt(context: CliContext): Promise<number> {
+  const { io, request, signal } = context;
+  const input = await runInput(context);
+  const client = followingClient(context);
+  let run: RunRecord | undefined;
+  try {
+    const { headSeq } = await client.listEvents({ limit: 1 });
+    run = await client.startRun(input);
+    const quiet = hasFlag(request, "json");
+    if (!quiet) io.stderr(`codexd: ${run.runId} is ${run.status}\n`);
+    await printItems(client, { runId: run.runId, after: headSeq }, quiet, context);
+    const ended = await client.getRun(run.runId);
+    if (quiet) io.stdout(jsonText(ended));
+    if (ended.status === "completed") return EXIT.ok;
+    io.stderr(`codexd: the run has ${ended.status === "cancelled" ? "been cancelled" : "failed"}${reasonOf(ended)}\n`);
+    return EXIT.failed;
+  } catch (error) {
+    if (!signal.aborted) throw toExitError(error, "the daemon");
+    if (run !== undefined) await cancel(run.runId, context);
+    return EXIT.interrupted;
+  } finally {
+    client.close();
+  }
+}
+
+async function runInput({ request, io }: CliContext): Promise<StartRunInput> {
+  const [given = ""] = request.positionals;
+  const prompt = given === "-" ? await io.readStdin() : given;
+  if (prompt === "") throw new ExitError(EXIT.usage, "PROMPT must not be empty");
+  const word = flagValue(request, "sandbox");
+  const sandbox = SANDBOX_MODES.find((mode) => mode === word);
+  if (word !== undefined && sandbox === undefined) {
+    throw new ExitError(EXIT.usage, `--sandbox takes one of ${SANDBOX_MODES.join(", ")}, got ${JSON.stringify(word)}`);
+  }
+  const skipGitRepoCheck = hasFlag(request, "skip-git-repo-check") ? true : undefined;
+  const { cwd } = io.platform;
+  const [model, profile] = [flagValue(request, "model"), flagValue(request, "profile")];
+  return { prompt, cwd: path.resolve(cwd, flagValue(request, "cwd") ?? ""), model, profile, sandbox, skipGitRepoCheck };
+}
+
+const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.cancelled"]);
+
+async function printItems(
+  client: CodexdClient, { runId, after }: { runId: string; after: number }, quiet: boolean, { io }: CliContext,
+): Promise<void> {
+  const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
+  const begun = new Set<unknown>();
+  for await (const event of client.events({ after, run: runId, types: ["run.*"], onNotice: tell })) {
+    const text = itemLine(event, begun);
+    if (text !== null && !quiet) io.stdout(text);
+    if (ENDS.has(event.type)) return;
+  }
+}
+
+/** What the agent says whole, when it is said; all else in a line, when it begins. `begun` holds what is not done. */
+function itemLine({ type, detail }: CodexdEvent, begun: Set<unknown>): string | null {
+  const { item, itemEvent } = detail;
+  if (type !== "run.item" || !isObject(item)) return null;
+  const done = itemEvent === "item.completed";
+  const known = begun.has(item["id"]);
+  if (done) begun.delete(item["id"]);
+  else begun.add(item["id"]);
+  if (item["type"] === "agent_message") return done ? `${printable(String(item["text"] ?? ""))}\n` : null;
+  return known ? null : `${plain(itemText(item))}\n`;
+}
+
+/** By a client of its own, since the interruption has ended all calls of the first. */
+async function cancel(runId: string, context: CliContext): Promise<void> {
+  const { io } = context;
+  const uninterrupted = { ...context, signal: new AbortController().signal };
+  const client = clientOf(await findDaemon(uninterrupted), uninterrupted);
+  try {
+    const { run } = await client.cancelRun(runId);
+    io.stderr(`codexd: ${runId} is ${run.status}\n`);
+  } finally {
+    client.close();
+  }
+}
+
+function reasonOf({ error }: RunRecord): string {
+  return error === null ? "" : `: ${plain(error.message)}`;
+}
