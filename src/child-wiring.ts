@@ -1,15 +1,24 @@
-// Builds the supervisor of an owned child out of a configuration: the command, its environment, its logs, and where
-// what it says goes. Part of the composition root, apart from daemon.ts so that each stays readable.
+// Builds the supervisor of the app-server out of a configuration: a command, its environment and its logs, or the
+// endpoint where it runs by itself; and where what it says goes. Part of the composition root, apart from daemon.ts so
+// that each stays readable.
 
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
+import type { AppServerClientFactory } from "./child/adapter.ts";
+import { connectAdapter } from "./child/adapter-connection.ts";
+import { CodexAppServerClient } from "./child/app-server-client.ts";
+import { startChildLife } from "./child/child-life.ts";
+import type { ConnectionHandlers } from "./child/connection.ts";
 import { createChildOutput } from "./child/child-output.ts";
 import { resolveNativeCodex } from "./child/native-codex.ts";
+import { startRemoteLife } from "./child/remote-life.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { createRotatingLog } from "./child/rotating-log.ts";
-import { childEnvironment, type Spawner } from "./child/spawner.ts";
-import { createSupervisor, type Supervisor } from "./child/supervisor.ts";
+import { childEnvironment, type ChildHandle, type Spawner } from "./child/spawner.ts";
+import { createSupervisor, type AppServer, type Supervisor } from "./child/supervisor.ts";
+import { createCodexAppServerWebSocketTransport } from "./child/transport-websocket.ts";
 import type { CodexdConfig } from "./core/config.ts";
+import type { EventDraft } from "./core/event.ts";
 import { LIMITS } from "./core/limits.ts";
 import type { Identity } from "./core/records.ts";
 import type { Ingest } from "./service/ingest.ts";
@@ -24,40 +33,82 @@ export interface ChildWiring {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   readonly spawner: Spawner;
+  /** An embedding program's own way to talk to the app-server; undefined for codexd's. */
+  readonly appServerClientFactory: AppServerClientFactory | undefined;
   readonly random: () => number;
   readonly secrets: () => readonly string[];
   readonly isStopping: () => boolean;
+  /** Called with each new connection to an app-server that runs elsewhere, before anything else is asked of it. */
+  readonly onConnected: (server: AppServer) => void;
 }
 
 export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
   const { config, identity, store, ingest, clock, env, log } = wiring;
   const { childCommand, childArgs, childCwd, endpoint } = config.server;
   const { stdoutLogPath, stderrLogPath } = config.paths;
-  const found = await resolveCommand(childCommand, env["PATH"], childCwd);
+  const owned = config.server.childStrategy === "spawn";
+  const found = owned ? await resolveCommand(childCommand, env["PATH"], childCwd) : null;
+  // A command that is not there is still tried: the error of the attempt is the child's state.
+  const command = found === null ? childCommand : await resolveNativeCodex(found);
+  const output = createChildOutput({
+    clock,
+    stdoutLog: createRotatingLog(stdoutLogPath, LIMITS.childLogBytesMax, log),
+    stderrLog: createRotatingLog(stderrLogPath, LIMITS.childLogBytesMax, log),
+    report: (draft) => void store.append(draft),
+    secrets: wiring.secrets,
+  });
+  const handlers = {
+    onLine: (text: string) => ingest.line(text),
+    onNotification: ingest.notification,
+    onRequest: ingest.request,
+  };
+  const factory = wiring.appServerClientFactory;
+  const adapter = { config, clock, report: (draft: EventDraft) => void store.append(draft) };
+  const connect = factory === undefined ? undefined : (child: ChildHandle | null, given: ConnectionHandlers) =>
+    connectAdapter({ ...adapter, factory }, child, given);
   return createSupervisor({
-    spawner: wiring.spawner,
-    // A command that is not there is still tried: the error of the attempt is the child's state.
-    command: found === null ? childCommand : await resolveNativeCodex(found),
-    args: childArgs,
-    endpoint,
-    spawnOptions: { cwd: childCwd, env: childEnvironment(env, { daemonId: identity.daemonId, endpoint }) },
-    version: config.version,
+    target: { command, args: childArgs, cwd: childCwd, endpoint },
+    remote: !owned,
+    startLife: (callbacks) => {
+      if (!owned) {
+        const noise = { onNoise: (text: string) => output.noise(text) };
+        const life = { clock, handlers: { ...handlers, ...noise }, ...callbacks };
+        const connectTo = (given: ConnectionHandlers) => connect?.(null, given) ?? connectRemote(wiring, given);
+        return startRemoteLife({ ...life, connect: connectTo });
+      }
+      return startChildLife({
+        ...callbacks,
+        spawner: wiring.spawner,
+        command,
+        args: childArgs,
+        spawnOptions: { cwd: childCwd, env: childEnvironment(env, { daemonId: identity.daemonId, endpoint }) },
+        version: config.version,
+        clock,
+        output,
+        handlers,
+        ...(connect === undefined ? {} : { connect }),
+      });
+    },
+    lastStderrLines: () => output.lastStderrLines(),
     clock,
     random: wiring.random,
-    output: createChildOutput({
-      clock,
-      stdoutLog: createRotatingLog(stdoutLogPath, LIMITS.childLogBytesMax, log),
-      stderrLog: createRotatingLog(stderrLogPath, LIMITS.childLogBytesMax, log),
-      report: (draft) => void store.append(draft),
-      secrets: wiring.secrets,
-    }),
-    handlers: {
-      onLine: (text) => ingest.line(text),
-      onNotification: (method, params, emittedAtMs) => ingest.notification(method, params, emittedAtMs),
-      onRequest: (id, method, params) => ingest.request(id, method, params),
-    },
     report: (draft) => void store.append(draft),
     onChange: () => store.touchDaemonState(),
-    onDown: (reason) => ingest.down(reason, wiring.isStopping() ? "daemon_stopped" : "child_exited"),
+    onConnected: (server) => {
+      if (!owned) wiring.onConnected(server);
+    },
+    onDown: (reason) => {
+      if (owned) ingest.down(reason, wiring.isStopping() ? "daemon_stopped" : "child_exited");
+      else ingest.disconnected();
+    },
   });
+}
+
+/** Each connection reads the token anew, so that one that was replaced counts. */
+function connectRemote({ config, clock }: ChildWiring, handlers: ConnectionHandlers): CodexAppServerClient {
+  const { endpoint, tokenFile } = config.server;
+  const transport = createCodexAppServerWebSocketTransport({
+    url: endpoint, clock, ...(tokenFile === null ? {} : { tokenFile }),
+  });
+  return new CodexAppServerClient({ clientInfo: { version: config.version }, transport, clock, handlers });
 }

@@ -36,6 +36,7 @@ export interface OptionValues {
   readonly serverArgs: readonly string[];
   readonly serverCwd: string;
   readonly execCommand: string;
+  readonly execArgs: readonly string[];
   readonly maxRuns: number;
   readonly maxQueuedRuns: number;
   readonly durability: Durability;
@@ -106,6 +107,7 @@ export const CONFIG_OPTIONS: { readonly [K in OptionName]: ConfigOption<OptionVa
     filePath, ({ known }) => known.repoRoot),
   execCommand: row("--exec-command", "BAA_CODEXD_EXEC_COMMAND", "COMMAND", "command of a run",
     command, ({ known }) => known.serverCommand),
+  execArgs: { ...row("", [], "ARGS", "arguments of that command before exec", commandArgs, () => []), flag: null },
   maxRuns: row("--max-runs", "BAA_CODEXD_MAX_RUNS", "N", "runs at a time", wholeNumber(1, 256), () => 4),
   maxQueuedRuns: row("--max-queued-runs", "BAA_CODEXD_MAX_QUEUED_RUNS", "N", "runs that may wait",
     wholeNumber(0, 100_000), () => 1000),

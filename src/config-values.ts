@@ -6,6 +6,7 @@
 import path from "node:path";
 import { DecodeError, mismatch } from "./base/decode.ts";
 import { LIMITS } from "./core/limits.ts";
+import { decodeLoopbackBase } from "./core/loopback-base.ts";
 
 /** What relative paths and `~/` are measured from. */
 export interface ConfigPlatform {
@@ -109,27 +110,8 @@ export const urlPath: OptionParser<string> = (value, label) => {
   return value;
 };
 
-const LOOPBACK_HOSTS = ["127.0.0.1", "[::1]", "localhost"];
-const BASE_EXAMPLE = "http://127.0.0.1:4319";
-
-/** Gives `http://host[:port]`, without a slash at the end. Each part that may not be there has its own message. */
-export const loopbackBase: OptionParser<string> = (value, label) => {
-  // Not the URL class: it turns 2130706433, tabs and full-width digits into 127.0.0.1 without a word.
-  const match = typeof value === "string" ? /^http:\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(value) : null;
-  if (match === null) throw mismatch(label, value, `an absolute http:// URL, such as ${BASE_EXAMPLE}`);
-  const [, authority = "", urlPathname = "", query, fragment] = match;
-  if (authority.includes("@")) throw mismatch(label, "http://…@…", "without a user name or password");
-  if (query !== undefined) throw mismatch(label, value, "without a query");
-  if (fragment !== undefined) throw mismatch(label, value, "without a fragment");
-  if (urlPathname !== "" && urlPathname !== "/") throw mismatch(label, value, `without a path: ${BASE_EXAMPLE}`);
-  const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(authority);
-  const host = (parts?.[1] ?? "").toLowerCase();
-  if (parts === null || Number(parts[2] ?? 0) > 65_535) throw mismatch(label, value, "with a port from 0 to 65535");
-  if (!LOOPBACK_HOSTS.includes(host)) {
-    throw mismatch(label, value, `on a loopback host (${LOOPBACK_HOSTS.join(", ")})`);
-  }
-  return `http://${host}${parts[2] === undefined ? "" : `:${Number(parts[2])}`}`;
-};
+/** Gives `http://host[:port]`, without a slash at the end. */
+export const loopbackBase: OptionParser<string> = decodeLoopbackBase;
 
 /** `stdio://`, a URL that leads to a WebSocket, or `unix:///path`; whether it fits the strategy is not seen here. */
 export const endpoint: OptionParser<string> = (value, label) => {

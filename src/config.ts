@@ -110,14 +110,26 @@ export function resolveClientUrl(text: string, label: string): string {
   }
 }
 
-/** The table for people: value, and where it came from; one line an option. */
-export function formatCodexdConfigText({ sources }: ResolvedConfig): string {
-  const rows = sources.map(({ name, flag, value, source }) => [flag ?? name, displayValue(value), source] as const);
+/** The table for people, one line an option: value, and where it came from; of a configuration alone the values. */
+export function formatCodexdConfigText(resolved: ResolvedConfig | CodexdConfig): string {
+  const rows = "sources" in resolved
+    ? resolved.sources.map(({ name, flag, value, source }) => [flag ?? name, displayValue(value), source] as const)
+    : leavesOf(resolved).map(([name, value]) => [name, value, ""] as const);
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const valueWidth = Math.min(Math.max(...rows.map(([, value]) => value.length)), 60);
   return rows
-    .map(([name, value, source]) => `${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${source}\n`)
+    .map(([name, value, source]) => `${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${source}`.trimEnd())
+    .map((line) => `${line}\n`)
     .join("");
+}
+
+/** `server.mode` and its like, in the order of the configuration. */
+function leavesOf(branch: object, prefix = ""): Array<readonly [string, string]> {
+  return Object.entries(branch).flatMap(([name, value]: [string, unknown]) => {
+    const isBranch = typeof value === "object" && value !== null && !Array.isArray(value);
+    if (isBranch) return leavesOf(value, `${prefix}${name}.`);
+    return [[`${prefix}${name}`, displayValue(value as ConfigValueSource["value"])] as const];
+  });
 }
 
 const OPTION_NAMES = Object.keys(CONFIG_OPTIONS) as OptionName[];
@@ -214,7 +226,12 @@ function buildConfig(values: OptionValues): CodexdConfig {
       keepRecords: values.keepRecords,
       keepDays: values.keepDays,
     },
-    runs: { command: values.execCommand, max: values.maxRuns, maxQueued: values.maxQueuedRuns },
+    runs: {
+      command: values.execCommand,
+      args: [...values.execArgs],
+      max: values.maxRuns,
+      maxQueued: values.maxQueuedRuns,
+    },
     approvals: {
       default: values.approvalDefault,
       timeoutMs: values.approvalTimeoutMs,

@@ -3,86 +3,88 @@
 // Deliberately without HTTP (local-service.ts puts the edge on it). Invariants: nothing happens on import or in the
 // constructor; what `start` opens `stop` closes, in the reverse order; recovery is over before the child is started.
 
-import { stat } from "node:fs/promises";
-
-import { isoTime, sleep, systemClock, type Clock } from "./base/clock.ts";
+import { isoTime, sleep, type Clock } from "./base/clock.ts";
 import { createDisposer } from "./base/disposer.ts";
 import { silentLogger, type Logger } from "./base/log.ts";
-import type { Spawner } from "./child/spawner.ts";
 import type { CodexdConfig } from "./core/config.ts";
-import { CodexdError, EXIT, ExitError } from "./core/errors.ts";
-import { decodeEntry, type CodexdEvent } from "./core/event.ts";
-import { createId, systemUuid, type UuidSource } from "./core/ids.ts";
+import { CodexdError } from "./core/errors.ts";
+import { systemUuid } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
-import type { DaemonState, Identity, Page, SessionRecord, TurnRecord } from "./core/records.ts";
+import type { StopReport } from "./core/processes.ts";
+import type { DaemonState, Identity, SessionRecord, TurnRecord } from "./core/records.ts";
+import type { RunRecord, StartRunInput } from "./core/runs.ts";
+import { noEdge, requireDirectory, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
+import { clockOf, delivery, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
 import { buildParts, idleChild, type Parts } from "./parts.ts";
 import type { CreateSessionInput, StartTurnInput } from "./service/inputs.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
 import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
-import { tableSpecs, type CodexdStore } from "./service/tables.ts";
+import type { CodexdStore } from "./service/tables.ts";
+import { storeOptions } from "./state-store.ts";
 import { openStore } from "./store/store.ts";
 import type { Recovery } from "./store/types.ts";
 
-export interface CodexdDaemonOptions {
-  readonly spawner?: Spawner;
-  /** The daemon's environment; the child gets it without codexd's own settings. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Wall time as an ISO string. */
-  readonly now?: () => string;
-  readonly uuid?: UuidSource;
-  readonly processId?: number;
-  /** Every event, right after it was journaled. */
-  readonly onEvent?: (event: CodexdEvent) => void;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  readonly log?: Logger;
-  /** Cuts a damaged journal where it can no longer be read, instead of refusing to start. */
-  readonly acceptLoss?: boolean;
-  /** What must never stand in a log or event; asked at each use. */
-  readonly secrets?: () => readonly string[];
-}
+export type { CodexdDaemonOptions } from "./daemon-options.ts";
 
+/** While one runs it keeps its process alive, as a server does. */
 export class CodexdDaemon {
   readonly #config: CodexdConfig;
   readonly #options: CodexdDaemonOptions;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #pid: number;
   #parts: Parts | undefined;
   #started = false;
+  #opening: Promise<void> | undefined;
+  #isOpening = false;
+  #beginning: Promise<void> | undefined;
   #stopping: Promise<StatusSnapshot> | undefined;
+  /** How it looked when it had stopped. */
+  #lastSnapshot: StatusSnapshot | undefined;
+  /** Codexd's own timers let a program end that waits for nothing else. */
+  #hold: NodeJS.Timeout | undefined;
   #startedAt: string | null = null;
   #stoppedAt: string | null = null;
   #edge: (() => ServiceStatus) | undefined;
 
   constructor(config: CodexdConfig, options: CodexdDaemonOptions = {}) {
-    const { now } = options;
     this.#config = config;
     this.#options = options;
-    this.#clock = options.clock ?? (now === undefined ? systemClock : { ...systemClock, now: () => Date.parse(now()) });
+    this.#clock = clockOf(options);
+    this.#pid = options.processId ?? process.pid;
     this.#log = options.log ?? silentLogger;
   }
 
-  /** Opens the state and ends what a dead daemon has left; no child yet. @throws {ExitError} as `start`. */
-  async open(): Promise<void> {
-    const { childStrategy, mode } = this.#config.server;
-    if (mode === "app-server" && childStrategy === "external") {
-      throw new ExitError(EXIT.config, "--server-strategy: external is not served by this version; it takes spawn");
+  /**
+   * Opens the state and ends what a dead daemon has left; no child yet. A second call joins the first, one during a
+   * stop waits for its end. @throws {ExitError} as `start`.
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#openBehindStop();
+    return this.#opening;
+  }
+
+  async #openBehindStop(): Promise<void> {
+    this.#isOpening = true;
+    try {
+      // How the stop went was told to who asked for it.
+      await this.#stopping?.catch(() => undefined);
+      await this.#open();
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    } finally {
+      this.#isOpening = false;
     }
-    await requireDirectory("--server-cwd", this.#config.server.childCwd);
+  }
+
+  async #open(): Promise<void> {
+    const { childStrategy } = this.#config.server;
+    if (childStrategy === "spawn") await requireDirectory("--server-cwd", this.#config.server.childCwd);
     const { store, identity, recovery } = await openStore({
-      stateDir: this.#config.paths.stateDir,
-      logsDir: this.#config.paths.logsDir,
-      identity: {
-        nodeId: this.#config.nodeId,
-        version: this.#config.version,
-        newDaemonId: () => createId("daemon", this.#options.uuid ?? systemUuid),
-      },
-      tables: tableSpecs(this.#config.paths),
-      durability: this.#config.store.durability,
-      journalMaxBytes: this.#config.store.journalMaxBytes,
-      recentEventsMax: this.#config.eventCacheSize,
-      describe: () => this.#describe(),
+      ...storeOptions(this.#config, this.#options.uuid ?? systemUuid),
+      describe: () => ({ ...this.#daemonState(), ...whereItListens(this.getServiceStatus(), this.#config) }),
       keepFromSeq: () => this.#oldestOpenSeq(),
       acceptLoss: this.#options.acceptLoss ?? false,
       clock: this.#clock,
@@ -93,6 +95,7 @@ export class CodexdDaemon {
     } catch (error) {
       this.#parts = undefined;
       this.#started = false;
+      clearInterval(this.#hold);
       // Nobody else knows of the open store yet, and its lock must not outlive this start. The first error counts.
       await store.close().catch((reason: unknown) => this.#log.error("could not close", { reason: String(reason) }));
       throw error;
@@ -102,12 +105,15 @@ export class CodexdDaemon {
   async #begin(store: CodexdStore, identity: Identity, recovery: Recovery): Promise<void> {
     this.#started = true;
     this.#stopping = undefined;
+    this.#lastSnapshot = undefined;
+    this.#beginning = undefined;
+    this.#hold = setInterval(() => undefined, LIMITS.timerMsMax);
     this.#startedAt = isoTime(this.#clock.now());
     this.#stoppedAt = null;
     this.#parts = await buildParts({
       config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options,
       daemonState: () => this.#daemonState(),
-      edge: () => this.#edgeStatus(),
+      edge: () => this.getServiceStatus(),
       isStopping: () => this.#stopping !== undefined,
     });
     const { onEvent } = this.#options;
@@ -116,17 +122,26 @@ export class CodexdDaemon {
     const { daemonId } = identity;
     store.append({
       level: "info", type: "daemon.started", message: `codexd ${version} started`,
-      detail: { daemonId, nodeId, version, pid: this.#pid(), clean: recovery.clean },
+      detail: { daemonId, nodeId, version, pid: this.#pid, clean: recovery.clean },
     });
-    await endAbandonedTurns(store, this.#clock);
+    const { open, remote } = this.#parts;
+    const outliving = remote ? { open, endpoint: this.#config.server.endpoint } : undefined;
+    await endAbandonedTurns(store, this.#clock, outliving);
+    await this.#parts.services.runs.recover();
+    void this.#parts.retention.start();
   }
 
   /** Starts the child; resolves when it has been spawned, its handshake goes on by itself. */
   async begin(): Promise<void> {
-    await this.#require().supervisor?.start();
+    const { supervisor, services } = this.#require();
+    if (this.#beginning === undefined) services.runs.begin();
+    this.#beginning ??= supervisor?.start() ?? Promise.resolve();
+    await this.#beginning;
   }
 
   /**
+   * Resolves when the child has been spawned; of a daemon that runs it gives the snapshot.
+   *
    * @throws {ExitError} 75 when the state directory is held, 78 when it cannot be trusted, 65 when it is damaged.
    */
   async start(): Promise<StatusSnapshot> {
@@ -135,33 +150,45 @@ export class CodexdDaemon {
     return this.getStatusSnapshot();
   }
 
-  /** Ends all work in order; `beforeClose` runs behind the last event. A second call joins the first. */
+  /**
+   * Ends all work in order; `beforeClose` runs behind the last event. A second call joins the first; of a daemon that
+   * does not run it gives the last snapshot.
+   */
   async stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
-    this.#stopping ??= this.#stop(this.#require(), beforeClose);
+    // One that is being opened is ended when it is open; how that went is told to who asked for it.
+    if (this.#isOpening) await this.#opening?.catch(() => undefined);
+    if (this.#parts === undefined) return this.#stopping ?? this.getStatusSnapshot();
+    this.#opening = undefined;
+    this.#stopping ??= this.#stop(this.#parts, beforeClose);
     return this.#stopping;
   }
 
   async #stop(parts: Parts, beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
-    const { store, gate, open, interrupts, supervisor, disposeEvents } = parts;
+    const { store, gate, open, interrupts, services, supervisor, retention, disposeEvents, remote } = parts;
     const rest = createDisposer();
     rest.add(() => {
+      this.#lastSnapshot ??= this.getStatusSnapshot();
       this.#parts = undefined;
+      clearInterval(this.#hold);
     });
     rest.add(() => store.close());
     rest.add(disposeEvents);
     rest.add(async () => beforeClose?.());
     try {
       gate.drain();
-      const ending = Promise.allSettled(open.all().map((turn) => interrupts.interrupt(turn)));
+      const runsEnded = services.runs.stop();
+      // The turns of an app-server that runs elsewhere go on without codexd, and are taken up at the next start.
+      const ending = Promise.allSettled((remote ? [] : open.all()).map((turn) => interrupts.interrupt(turn)));
       await Promise.race([ending, sleep(this.#clock, LIMITS.childStopGraceMs)]);
       await supervisor?.stop();
+      await Promise.all([runsEnded, retention.stop()]);
       this.#started = false;
       this.#stoppedAt = isoTime(this.#clock.now());
       store.append({
-        level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid() },
+        level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid },
       });
       await store.settled();
-      return this.getStatusSnapshot();
+      return (this.#lastSnapshot = this.getStatusSnapshot());
     } finally {
       // Also when the disk has failed: clients are told, sockets and the lock are given up.
       await rest.dispose();
@@ -180,8 +207,8 @@ export class CodexdDaemon {
 
   /** What `status` and daemon-state.json say of the edge. */
   attachEdge(edge: () => ServiceStatus): void {
-    this.#edge = edge;
     this.#require().store.touchDaemonState();
+    this.#edge = edge;
   }
 
   async createSession(input: CreateSessionInput): Promise<SessionRecord> {
@@ -204,36 +231,47 @@ export class CodexdDaemon {
     return this.#require().services.turns.get(id, 0);
   }
 
+  createRun(input: StartRunInput): Promise<RunRecord> {
+    return this.#require().services.runs.start(input);
+  }
+
+  cancelRun(runId: string): Promise<StopReport & { readonly run: RunRecord }> {
+    return this.#require().services.runs.cancel(runId);
+  }
+
+  /** Null when there is no such run. Without what lies in its files, as those of `listRuns` are. */
+  getRun(runId: string): RunRecord | null {
+    return this.#require().store.tables.run.get(runId) ?? null;
+  }
+
+  listRuns(): RunRecord[] {
+    return [...this.#require().store.tables.run.newestFirst()];
+  }
+
   /** Null when there is no such session. */
   getSession(sessionId: string): SessionRecord | null {
     return this.#require().store.tables.session.get(sessionId) ?? null;
   }
 
-  listSessions(): Promise<Page<SessionRecord>> {
-    return this.#require().services.sessions.list({
-      limit: LIMITS.pageMax, cursor: null, status: null, purpose: null,
-    });
+  /** All of them, newest first. */
+  listSessions(): SessionRecord[] {
+    return [...this.#require().store.tables.session.newestFirst()];
   }
 
+  /** Of a daemon that has stopped the last one; before the first start it has no `daemonId`. */
   getStatusSnapshot(): StatusSnapshot {
-    return this.#require().services.status.snapshot();
+    const snapshot = this.#parts?.services.status.snapshot() ?? this.#lastSnapshot;
+    return snapshot ?? unstartedSnapshot(this.#config, this.#daemonState());
   }
 
-  /** Every event from now on, right after it was journaled. */
-  subscribe(listener: (event: CodexdEvent) => void): { unsubscribe(): void } {
-    const unsubscribe = this.#require().store.subscribe((batch) => {
-      for (const entry of batch.entries) this.#deliver(listener, decodeEntry(batch, entry));
-    });
-    return { unsubscribe };
+  /** What the edge says of itself; it does not listen before `start` and after `stop`. */
+  getServiceStatus(): ServiceStatus {
+    return this.#edge?.() ?? noEdge(this.#config);
   }
 
-  #deliver(listener: (event: CodexdEvent) => void, event: CodexdEvent): void {
-    try {
-      listener(event);
-    } catch (error) {
-      // A listener is a stranger's code: its error must not reach the journal.
-      this.#log.error("an event listener has failed", { type: event.type, error: String(error) });
-    }
+  /** Every event from now on, right after it was journaled, until the daemon stops. */
+  subscribe(listener: EventListener): { unsubscribe(): void } {
+    return { unsubscribe: this.#require().store.subscribe(delivery(listener, this.#log)) };
   }
 
   #daemonState(): DaemonState {
@@ -242,7 +280,7 @@ export class CodexdDaemon {
       startedAt: this.#startedAt,
       stoppedAt: this.#stoppedAt,
       updatedAt: isoTime(this.#clock.now()),
-      pid: this.#started ? this.#pid() : null,
+      pid: this.#started ? this.#pid : null,
       child: this.#parts?.appServer.state ?? idleChild(this.#config),
     };
   }
@@ -253,38 +291,8 @@ export class CodexdDaemon {
     return Math.min(...open.map(({ record }) => record.firstSeq).filter((seq) => seq > 0));
   }
 
-  #describe(): Record<string, unknown> {
-    const { resolvedBaseUrl } = this.#edgeStatus();
-    return { ...this.#daemonState(), baseUrl: resolvedBaseUrl, socketPath: this.#config.service.socketPath };
-  }
-
-  #edgeStatus(): ServiceStatus {
-    return this.#edge?.() ?? noEdge(this.#config);
-  }
-
-  #pid(): number {
-    return this.#options.processId ?? process.pid;
-  }
-
   #require(): Parts {
     if (this.#parts === undefined) throw new CodexdError("draining", "the daemon is not running");
     return this.#parts;
   }
-}
-
-/** A child in a directory that is not there fails with the words of a command that is not there. */
-async function requireDirectory(flag: string, directory: string): Promise<void> {
-  const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
-  if (!isDirectory) throw new ExitError(EXIT.config, `${flag}: ${directory} is not a directory`);
-}
-
-function noEdge(config: CodexdConfig): ServiceStatus {
-  return {
-    configuredBaseUrl: config.service.localApiBase,
-    eventStreamPath: config.service.eventStreamPath,
-    eventStreamUrl: null,
-    listening: false,
-    resolvedBaseUrl: null,
-    websocketClients: 0,
-  };
 }

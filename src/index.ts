@@ -4,34 +4,70 @@
 // Invariant: importing it does nothing; only as the program that Node was started with does it read argv and run.
 
 import { realpathSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-import type { CliParts } from "./cli/command.ts";
-import { runCodexdCli } from "./cli/run.ts";
+import type { AgentProgram, CliIo, CliParts } from "./cli/command.ts";
+import { runCodexdCli as runCli } from "./cli/run.ts";
 import { createSystemIo, endProcess } from "./cli/system-io.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";
 import { rotateToken } from "./store/token.ts";
 
-export { CodexAppServerClient } from "./child/app-server-client.ts";
-export type { ChildHandle, Spawner } from "./child/spawner.ts";
-export type { Transport } from "./child/transport.ts";
+export type { LogLevel, Logger } from "./base/log.ts";
+export type {
+  AdapterCall, AdapterRequest, AppServerClientAdapter, AppServerClientFactory, Subscription,
+} from "./child/adapter.ts";
+export {
+  CodexAppServerClient, type CodexAppServerClientOptions, type InitializeOutcome,
+} from "./child/app-server-client.ts";
+export { runCodexExec, type CodexExecOptions } from "./child/exec-process.ts";
+export type { CallOptions, RpcHandlers } from "./child/rpc-client.ts";
+export type { ChildHandle, ChildReadable, ChildWritable, Spawner, SpawnOptions } from "./child/spawner.ts";
+export type { Transport, TransportHandlers } from "./child/transport.ts";
 export { createCodexdAppServerStdioTransport } from "./child/transport-stdio.ts";
+export {
+  createCodexAppServerWebSocketTransport, type WebSocketTransportOptions,
+} from "./child/transport-websocket.ts";
+export type { CliIo, CodexdCliRequest } from "./cli/command.ts";
 export { parseCodexdCliRequest } from "./cli/parse.ts";
-export { runCodexdCli } from "./cli/run.ts";
+export {
+  runCodexdSmoke, type CodexdSmokeCheck, type CodexdSmokeOptions, type CodexdSmokeResult,
+} from "./cli/smoke.ts";
 export { getCodexdUsageText } from "./cli/usage.ts";
-export { createCodexAppServerTextInput } from "./codex/methods.ts";
-export { formatCodexdConfigText, resolveCodexdConfig, type CodexdConfigInput } from "./config.ts";
-export type { CodexdConfig } from "./core/config.ts";
-export { CodexdError, ExitError, type ErrorCode } from "./core/errors.ts";
-export type { CodexdEvent } from "./core/event.ts";
+export type * from "./client/api.ts";
+export { createCodexdClient, type CodexdClientOptions } from "./client/client.ts";
+export { CLIENT_ERROR_CODES, CodexdClientError, type ClientErrorCode } from "./client/errors.ts";
+export type { FollowNotice, FollowOptions } from "./client/event-follow.ts";
+export type { DaemonTarget } from "./client/target.ts";
+export type { AdapterTurn, AppServerAdapterEvent } from "./codex/adapter-events.ts";
+export { createCodexAppServerTextInput, type InputItem } from "./codex/methods.ts";
+export {
+  formatCodexdConfigText, resolveCodexdConfig, type CodexdConfigInput, type ResolvedConfig,
+} from "./config.ts";
+export type { CodexdConfig, CodexdPaths } from "./core/config.ts";
+export { CodexdError, ExitError, type ErrorCode, type ExitCode } from "./core/errors.ts";
+export type { CodexdEvent, EventDetail, EventDraft, EventLevel, EventType } from "./core/event.ts";
+export type * from "./core/processes.ts";
+export { SANDBOX_MODES as CODEX_EXEC_SANDBOX_MODES } from "./core/records.ts";
 export type * from "./core/records.ts";
-export { CodexdDaemon, type CodexdDaemonOptions } from "./daemon.ts";
+export type * from "./core/requests.ts";
+export { CODEX_EXEC_PURPOSES } from "./core/runs.ts";
+export type * from "./core/runs.ts";
+export type * from "./core/status.ts";
+export { CodexdDaemon } from "./daemon.ts";
+export type { CodexdDaemonOptions, EventListener } from "./daemon-options.ts";
+export {
+  CodexdWebSocketConnection, type CodexdWebSocketConnectionOptions, type UpgradeSocket,
+} from "./http/websocket-connection.ts";
+export { CodexdWebSocketServer, type CodexdWebSocketServerOptions } from "./http/websocket-server.ts";
 export { CodexdLocalService, type LocalServiceStatus } from "./local-service.ts";
-export type { CreateSessionInput, StartTurnInput } from "./service/inputs.ts";
-export type { AcceptedTurn, StopOutcome } from "./service/services.ts";
-export type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
+export { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE, type EncodeOptions } from "./protocol/ws-frame.ts";
+export { judgeUpgrade, upgradeResponse, type UpgradeJudgement, type UpgradeRequest } from "./protocol/ws-handshake.ts";
+export {
+  createWsReceiver, type WsReceiver, type WsReceiverHandlers, type WsReceiverOptions,
+} from "./protocol/ws-message.ts";
+export { CodexdStateStore, type ChangedRecords, type CodexdStateStoreOptions } from "./state-store.ts";
 
 function isProgram(): boolean {
   const program = process.argv[1];
@@ -44,10 +80,25 @@ function isProgram(): boolean {
   }
 }
 
+/** The sources are run by a loader, which Node was told of; what is built needs none. */
+function agentProgram(): AgentProgram {
+  const built = import.meta.url.endsWith(".js");
+  const entry = fileURLToPath(new URL(built ? "./agent.js" : "./agent/main.ts", import.meta.url));
+  return { command: process.execPath, args: built ? [entry] : [...process.execArgv, entry] };
+}
+
 const parts: CliParts = {
   createService: (config, options) => new CodexdLocalService(config, options),
   resolveCommand,
+  agentProgram,
   rotateToken: (stateDir) => rotateToken(nodeDisk, stateDir),
 };
 
-if (isProgram()) endProcess(await runCodexdCli(process.argv.slice(2), createSystemIo(), parts));
+/**
+ * The command line in this process: gives the exit code, and ends nothing. What `io` leaves out is this process's own.
+ */
+export function runCodexdCli(argv: readonly string[], io: Partial<CliIo> = {}): Promise<number> {
+  return runCli(argv, { ...createSystemIo(), ...io }, parts);
+}
+
+if (isProgram()) endProcess(await runCodexdCli(process.argv.slice(2)));

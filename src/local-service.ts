@@ -24,6 +24,7 @@ export class CodexdLocalService {
   readonly #daemon: CodexdDaemon;
   readonly #clock: Clock;
   readonly #log: Logger;
+  #opening: Promise<void> | undefined;
   #edge: HttpEdge | undefined;
   #token: string | undefined;
   #tokenTimer: Timer | undefined;
@@ -36,8 +37,53 @@ export class CodexdLocalService {
     this.#daemon = new CodexdDaemon(config, { secrets, ...options });
   }
 
-  /** @throws {ExitError} as CodexdDaemon.start, and 75 when the port is in use; nothing is left running then. */
+  /**
+   * Of a service that runs it gives the status.
+   *
+   * @throws {ExitError} as CodexdDaemon.start, and 75 when the port is in use; nothing is left running then.
+   */
   async start(): Promise<LocalServiceStatus> {
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+    try {
+      await this.#daemon.begin();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return this.getStatus();
+  }
+
+  /** As CodexdDaemon.stop. */
+  async stop(): Promise<StatusSnapshot> {
+    // What is being opened is closed when it is open; how that went is told to who asked for it.
+    await this.#opening?.catch(() => undefined);
+    this.#opening = undefined;
+    this.#tokenTimer?.cancel();
+    this.#tokenTimer = undefined;
+    const edge = this.#edge;
+    return this.#daemon.stop(async () => edge?.stop());
+  }
+
+  getStatus(): LocalServiceStatus {
+    return { service: this.#daemon.getServiceStatus(), snapshot: this.#daemon.getStatusSnapshot() };
+  }
+
+  getDaemon(): CodexdDaemon {
+    return this.#daemon;
+  }
+
+  /** Resolves with the reason when the disk has failed for good: the process must end. */
+  get failed(): Promise<Error> {
+    return this.#daemon.failed;
+  }
+
+  async #open(): Promise<void> {
     await this.#daemon.open();
     try {
       const { auth } = this.#config.service;
@@ -53,35 +99,10 @@ export class CodexdLocalService {
       this.#edge = edge;
       this.#daemon.attachEdge(() => this.#serviceStatus(edge));
       if (auth === "token") this.#watchToken(edge);
-      await this.#daemon.begin();
     } catch (error) {
-      await this.stop();
+      await this.#daemon.stop();
       throw error;
     }
-    return this.getStatus();
-  }
-
-  async stop(): Promise<StatusSnapshot> {
-    this.#tokenTimer?.cancel();
-    this.#tokenTimer = undefined;
-    const edge = this.#edge;
-    const snapshot = await this.#daemon.stop(async () => edge?.stop());
-    this.#edge = undefined;
-    return snapshot;
-  }
-
-  getStatus(): LocalServiceStatus {
-    const snapshot = this.#daemon.getStatusSnapshot();
-    return { service: this.#daemon.services.status.service(), snapshot };
-  }
-
-  getDaemon(): CodexdDaemon {
-    return this.#daemon;
-  }
-
-  /** Resolves with the reason when the disk has failed for good: the process must end. */
-  get failed(): Promise<Error> {
-    return this.#daemon.failed;
   }
 
   #serviceStatus(edge: HttpEdge): ServiceStatus {

@@ -9,39 +9,52 @@ import path from "node:path";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import { buildChild } from "./child-wiring.ts";
+import { endMarkedProcesses } from "./child/end-processes.ts";
+import { runCodexExec, runMark } from "./child/exec-process.ts";
+import { systemProcesses } from "./child/process-tree.ts";
 import { processSpawner } from "./child/spawner.ts";
 import type { Supervisor } from "./child/supervisor.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
+import { redact } from "./core/redact.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
-import type { CodexdDaemonOptions } from "./daemon.ts";
+import type { CodexdDaemonOptions } from "./daemon-options.ts";
 import type { AppServerGate } from "./service/app-server.ts";
 import { createEvents } from "./service/events.ts";
 import { explainOutcome, type LoginPlace } from "./service/explain.ts";
 import { createIngest } from "./service/ingest.ts";
 import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
-import { createOpenTurns, type OpenTurns } from "./service/open-turns.ts";
+import { createMetrics, createTally, type Tally } from "./service/metrics.ts";
+import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from "./service/open-turns.ts";
+import { createRecordRetention, type RecordRetention } from "./service/retention.ts";
+import { createRuns, type Runs } from "./service/runs.ts";
 import type { Services } from "./service/services.ts";
 import { createSessionIndex } from "./service/session-index.ts";
 import { createSessions, type Sessions } from "./service/sessions.ts";
 import { createStatus, type ServiceStatus } from "./service/status.ts";
 import type { CodexdStore } from "./service/tables.ts";
+import { createTakeUp } from "./service/take-up.ts";
 import { createThreads } from "./service/threads.ts";
 import { createTurns } from "./service/turns.ts";
 import { createWorkGate, type WorkGate } from "./service/work-gate.ts";
+import { nodeDisk } from "./store/disk.ts";
+import { openRunFiles } from "./store/run-files.ts";
 
 /** What a running daemon is made of. */
 export interface Parts {
   readonly store: CodexdStore;
-  readonly services: Services & { readonly sessions: Sessions };
+  readonly services: Services & { readonly sessions: Sessions; readonly runs: Runs };
   readonly open: OpenTurns;
   readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly appServer: AppServerGate;
   /** Undefined in `exec` mode, which has no child of its own. */
   readonly supervisor: Supervisor | undefined;
+  readonly retention: RecordRetention;
   readonly disposeEvents: () => void;
+  /** The app-server outlives the daemon, and so do its turns. */
+  readonly remote: boolean;
 }
 
 export interface PartsOptions {
@@ -60,34 +73,73 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const { config, store, identity, clock, options } = parts;
   const uuid = options.uuid ?? systemUuid;
   const env = options.env ?? process.env;
+  const remote = config.server.mode === "app-server" && config.server.childStrategy === "external";
+  // Who has to log in where is known of this machine alone.
+  const explain = (outcome: TurnOutcome, turn: OpenTurn): TurnOutcome =>
+    remote ? outcome : explainOutcome(outcome, turn, loginPlace(env));
   const gate = createWorkGate(config.server.mode);
   const index = createSessionIndex(store);
-  const open = createOpenTurns(store, clock, uuid);
+  const tally = createTally();
+  const open = createOpenTurns(store, clock, uuid, tally);
   const ingest = createIngest({
-    store, turns: open, index, clock,
+    store, turns: open, index, clock, explain,
     appServer: () => appServer,
-    explain: (outcome, turn) => explainOutcome(outcome, turn, loginPlace(env)),
   });
   const supervisor = config.server.mode === "exec" ? undefined : await buildChild({
     config, identity, store, ingest, clock, env, log: parts.log,
     spawner: options.spawner ?? processSpawner,
+    appServerClientFactory: options.appServerClientFactory,
     random: options.random ?? Math.random,
     secrets: options.secrets ?? (() => []),
     isStopping: parts.isStopping,
+    onConnected(server) {
+      takeUp.run(server).catch((error: unknown) => {
+        parts.log.error("open turns could not be taken up", { reason: String(error) });
+      });
+    },
   });
   const appServer: AppServerGate = supervisor ?? noAppServer(idleChild(config));
   const interrupts = createInterrupts(appServer, clock, open);
   const threads = createThreads({ store, index, appServer, clock, defaultCwd: config.repoRoot });
-  const events = createEvents(store, clock);
+  const takeUp = createTakeUp({ store, open, threads, interrupts, appServer, clock, explain });
+  const events = createEvents(store, clock, tally);
+  const runs = await buildRuns(parts, gate, tally);
+  const status = createStatus({
+    config, identity, store, open, runs, appServer, clock, daemon: parts.daemonState, service: parts.edge,
+  });
   const services = {
-    sessions: createSessions({ store, open, threads, index, appServer, interrupts, gate, clock, uuid }),
-    turns: createTurns({ store, open, threads, index, interrupts, gate, clock }),
+    sessions: createSessions({ store, open, threads, index, appServer, interrupts, gate, clock, uuid, remote }),
+    turns: createTurns({ store, open, threads, index, interrupts, gate, clock, remote }),
+    runs,
     events,
-    status: createStatus({
-      config, identity, store, open, appServer, clock, daemon: parts.daemonState, service: parts.edge,
-    }),
+    status,
+    metrics: createMetrics({ config, store, open, appServer, tally, isReady: () => status.readiness().ready }),
   };
-  return { store, services, open, interrupts, gate, supervisor, appServer, disposeEvents: () => events.dispose() };
+  const retention = createRecordRetention({
+    store, clock, log: parts.log,
+    keepRecords: config.store.keepRecords,
+    keepDays: config.store.keepDays,
+    forget: { run: ({ runId }) => runs.forget(runId), session: (session) => index.forget(session) },
+  });
+  const disposeEvents = (): void => events.dispose();
+  return { store, services, open, interrupts, gate, supervisor, appServer, retention, disposeEvents, remote };
+}
+
+async function buildRuns(
+  { config, store, clock, log, options }: PartsOptions, gate: WorkGate, tally: Tally,
+): Promise<Runs> {
+  const secrets = options.secrets ?? (() => []);
+  const uuid = options.uuid ?? systemUuid;
+  const env = options.env ?? process.env;
+  return createRuns({
+    config, store, gate, tally, clock, log,
+    files: await openRunFiles(nodeDisk, path.join(config.paths.logsDir, "runs"), clock),
+    executor: options.runExecutor ??
+      ((request) => runCodexExec(request, { spawner: options.spawner, clock, env, uuid })),
+    endLeftovers: (runId) => endMarkedProcesses(runMark(runId), { processes: systemProcesses, clock }),
+    uuid,
+    redact: (text) => redact(text, secrets()),
+  });
 }
 
 /** Who would have to log in, and where; a container's user may have no name. */
