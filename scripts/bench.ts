@@ -7,7 +7,9 @@ import { cpus } from "node:os";
 
 import { benchCommits } from "./bench/commits.ts";
 import { benchEvents } from "./bench/events.ts";
+import { benchFanout } from "./bench/fanout.ts";
 import { benchGets } from "./bench/gets.ts";
+import { benchRuns } from "./bench/runs.ts";
 import { benchStart } from "./bench/start.ts";
 import type { Figure } from "./bench/figure.ts";
 import { ensureBuilt } from "./dist.ts";
@@ -15,8 +17,10 @@ import { main } from "./run.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   events: benchEvents,
+  fanout: benchFanout,
   commits: benchCommits,
   gets: benchGets,
+  runs: benchRuns,
   start: benchStart,
 };
 

@@ -33,20 +33,31 @@ const SHEBANG = "#!/usr/bin/env node\n";
 const FROM = /^(import|export) ((?:\w+|\{[^}]*\}|\* as \w+)) from "([^"]+)";\n?/gm;
 const DECLARATION = /^export ((?:async function\*?|function\*?|class|const) (\w+))/gm;
 
-/** Replaces all modules in `dist` by one `index.js`. @throws on a form that it does not know, or a cycle. */
-export function bundle(dist: string): void {
+/** The programs, each with the module that it begins with. */
+export type Entries = Readonly<Record<string, string>>;
+
+/**
+ * Replaces all modules in `dist` by the programs of `entries`. A module that two of them need stands in both.
+ *
+ * @throws on a form that it does not know, or a cycle.
+ */
+export function bundle(dist: string, entries: Entries = { "index.js": "index.js" }): void {
   const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
   const modules = new Map(files.map((file) => [file, readModule(dist, file)]));
-  const ordered = inOrder(modules, "index.js");
-  const entry = modules.get("index.js");
-  if (entry === undefined) throw new Error("there is no index.js");
-  const text = [
+  const programs = Object.entries(entries).map(([name, file]) => [name, programText(modules, file)] as const);
+  for (const file of files) rmSync(path.join(dist, file));
+  for (const [name, text] of programs) writeFileSync(path.join(dist, name), text);
+}
+
+function programText(modules: ReadonlyMap<string, Module>, file: string): string {
+  const ordered = inOrder(modules, file);
+  const entry = modules.get(file);
+  if (entry === undefined) throw new Error(`there is no ${file}`);
+  return [
     SHEBANG, builtinImports(ordered),
     ...ordered.filter((module) => module !== entry).map(asFunction),
     `\n// ${entry.file}\n${importLines(entry)}${entry.body}${entryExports(entry)}`,
   ].join("");
-  for (const file of files) rmSync(path.join(dist, file));
-  writeFileSync(path.join(dist, "index.js"), text);
 }
 
 function readModule(dist: string, file: string): Module {

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { build, ROOT } from "./dist.ts";
 import { main, tryRun } from "./run.ts";
-import { findTests, testArguments } from "./test-files.ts";
+import { testArguments, unitTests } from "./test-files.ts";
 
 interface Counts {
   readonly total: number;
@@ -28,7 +28,7 @@ await main(() => {
   build();
   const c8 = path.join(ROOT, "node_modules", "c8", "bin", "c8.js");
   const reports = ["--reporter=json-summary", "--reports-dir=coverage"];
-  const tests = testArguments(findTests("test", process.argv.slice(2), "test/e2e"));
+  const tests = testArguments(unitTests(process.argv.slice(2)));
   const what = ["--all", "--src=src", "--include=src/**/*.ts", "--extension=.ts"];
   const status = tryRun(process.execPath, [c8, ...what, ...reports, process.execPath, ...tests], { cwd: ROOT });
   const ok = judge(readSummary());

@@ -7,10 +7,13 @@ import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, s
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.ts";
+import { freeDeclarations } from "./declarations.ts";
 import { run } from "./run.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = path.join(ROOT, "dist");
+/** The daemon with its command line, and the embedded agent, which is a process of its own. */
+const PROGRAMS = { "index.js": "index.js", "agent.js": "agent/main.js" } as const;
 /** The last file that a build writes. */
 const STAMP = path.join(DIST, "package.json");
 
@@ -25,7 +28,8 @@ export function build(): void {
   try {
     const compiler = path.join(ROOT, "node_modules", "typescript", "bin", "tsc");
     run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], { cwd: ROOT });
-    bundle(fresh);
+    bundle(fresh, PROGRAMS);
+    freeDeclarations(fresh);
     complete(fresh);
     if (existsSync(DIST)) renameSync(DIST, old);
     renameSync(fresh, DIST);

@@ -1,30 +1,32 @@
-// `npm run e2e [-- part of a path …]`: the end-to-end tests, on the real Codex.
+// `npm run e2e [-- --codex VERSION] [part of a path …]`: the end-to-end tests, on the real Codex.
 //
-// Installs what they need below `.cache` when it is missing: Codex itself, and WebSocket clients that are not ours, so
-// that both ends of the wire are not read by the same code. Serial: each test has the machine to itself.
+// Installs what they need when it is missing. Serial: each test has the machine to itself. All versions of Codex and of
+// Node one after the other: scripts/matrix.ts.
 
-import { mkdirSync } from "node:fs";
-import { CLIENTS_PREFIX, CODEX_PREFIX, CODEX_VERSION, installedVersion } from "../test/support/codex-install.ts";
+import { parseArgs } from "node:util";
+import { CODEX_VERSION, CODEX_VERSIONS } from "../test/support/codex-install.ts";
 import { build, ROOT } from "./dist.ts";
-import { main, run, tryRun } from "./run.ts";
+import { installClients, installCodex } from "./installs.ts";
+import { main, tryRun } from "./run.ts";
 import { findTests, testArguments } from "./test-files.ts";
 
-const CLIENTS = { wscat: "6.1.0", ws: "8.23.0" } as const;
-
 await main(() => {
-  install(CODEX_PREFIX, { "@openai/codex": CODEX_VERSION });
-  install(CLIENTS_PREFIX, CLIENTS);
-  if (process.argv.includes("--install-only")) return;
+  const { values, positionals } = parseArgs({
+    options: {
+      codex: { type: "string", default: CODEX_VERSION },
+      "install-only": { type: "boolean", default: false },
+    },
+    allowPositionals: true,
+  });
+  const { codex } = values;
+  if (!/^\d+\.\d+\.\d+$/.test(codex)) {
+    throw new Error(`--codex takes a version such as ${CODEX_VERSIONS[0]}, got ${codex}`);
+  }
+  const files = findTests("test/e2e", positionals);
+  installCodex(codex);
+  installClients();
+  if (values["install-only"]) return;
   build();
-  const files = findTests("test/e2e", process.argv.slice(2));
-  process.exitCode = tryRun(process.execPath, testArguments(files, { serial: true }), { cwd: ROOT });
+  const env = { ...process.env, E2E_CODEX_VERSION: codex };
+  process.exitCode = tryRun(process.execPath, testArguments(files, { serial: true }), { cwd: ROOT, env });
 });
-
-function install(prefix: string, packages: Readonly<Record<string, string>>): void {
-  const wanted = Object.entries(packages);
-  if (wanted.every(([name, version]) => installedVersion(prefix, name) === version)) return;
-  mkdirSync(prefix, { recursive: true });
-  const names = wanted.map(([name, version]) => `${name}@${version}`);
-  process.stderr.write(`installing ${names.join(" ")}\n`);
-  run("npm", ["install", "--no-save", "--no-package-lock", "--prefix", prefix, ...names], { cwd: ROOT, quiet: true });
-}

@@ -3,14 +3,14 @@
 // A soak is `scripts/soaks/NAME.ts` with `run(options)`. The same seed gives the same trials; what the machine does to
 // their timing is not in its power.
 
-import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { CODEX_PREFIX, installedVersion } from "../test/support/codex-install.ts";
 import { ensureBuilt, ROOT } from "./dist.ts";
 import { main } from "./run.ts";
+import { keepRecord } from "./soak-record.ts";
 
 export interface SoakOptions {
   readonly n: number;
@@ -41,19 +41,15 @@ await main(async () => {
   const soak = (await import(pathToFileURL(file).href)) as { run(options: SoakOptions): Promise<SoakResult> };
   const began = Date.now();
   const result = await soak.run({ n, seed, log: (line) => process.stdout.write(`${line}\n`) });
-  const line = {
-    name: positionals[0],
-    at: new Date(began).toISOString(),
-    commit: commit(),
-    versions: { node: process.version, codex: installedVersion(CODEX_PREFIX, "@openai/codex"), codexd: version() },
+  keepRecord({
+    name: path.basename(file, ".ts"),
+    beganAt: began,
+    node: process.version,
+    codex: installedVersion(CODEX_PREFIX, "@openai/codex"),
     seed,
     n,
-    failures: result.failures,
-    seconds: Math.round((Date.now() - began) / 1000),
-    detail: result.detail,
-  };
-  appendFileSync(path.join(ROOT, "SOAK.jsonl"), `${JSON.stringify(line)}\n`);
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+    ...result,
+  });
   process.exitCode = result.failures === 0 ? 0 : 1;
 });
 
@@ -61,14 +57,4 @@ function wholeNumber(flag: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new Error(`${flag} takes a whole number, got ${text}`);
   return value;
-}
-
-function version(): string {
-  return (JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as { version: string }).version;
-}
-
-/** With `-dirty` when what ran is not what that commit holds. */
-function commit(): string {
-  const args = ["describe", "--always", "--dirty", "--abbrev=12"];
-  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
 }

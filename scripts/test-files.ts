@@ -2,9 +2,10 @@
 //
 // Node 20 finds no `.ts` tests by itself and takes no globs, so the files are listed here and passed by name.
 
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { ROOT } from "./dist.ts";
 
 /** A file that takes longer hangs. */
@@ -20,10 +21,52 @@ export function findTests(folder: string, filters: readonly string[], except?: s
     .sort();
 }
 
+/** What `node --test` is given for all tests but the end-to-end ones, or for those that the filters name. */
+export function unitTests(filters: readonly string[]): string[] {
+  const files = findTests("test", filters, "test/e2e");
+  return filters.length === 0 ? groupByFolder(files) : files;
+}
+
+/**
+ * The same tests with the files of a folder in one process: to start Node and its TypeScript loader anew for each file
+ * would take longer than the tests. What stands in `test` itself runs whole programs, and stays a process each.
+ */
+function groupByFolder(files: readonly string[]): string[] {
+  const folders = new Map<string, string[]>();
+  for (const file of files) {
+    const folder = path.posix.dirname(file);
+    folders.set(folder, [...(folders.get(folder) ?? []), file]);
+  }
+  const entries = path.join(ROOT, ".cache", "test-groups");
+  mkdirSync(entries, { recursive: true });
+  return [...folders].flatMap(([folder, inside]) => {
+    if (folder === "test") return inside;
+    const entry = path.join(entries, `${folder.replaceAll("/", "-")}.mjs`);
+    const lines = inside.map((file) => `await import(${JSON.stringify(pathToFileURL(path.join(ROOT, file)).href)});\n`);
+    writeFileSync(entry, lines.join(""));
+    return [entry];
+  });
+}
+
+export interface TestRun {
+  /** One file after the other. */
+  readonly serial?: boolean;
+  /** Files for what happened, for people and for programs; without them people read it on standard output. */
+  readonly report?: { readonly text: string; readonly tap: string };
+}
+
 /** @throws when there is no file, so that a mistyped filter is not a success. */
-export function testArguments(files: readonly string[], { serial = false } = {}): string[] {
+export function testArguments(files: readonly string[], { serial = false, report }: TestRun = {}): string[] {
   if (files.length === 0) throw new Error("no test file matches");
   const atOnce = serial ? 1 : Math.max(2, availableParallelism());
   const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`];
-  return ["--import", "tsx", "--test", "--test-reporter=spec", ...limits, ...files];
+  return ["--import", "tsx", "--test", ...reporters(report), ...limits, ...files];
+}
+
+function reporters(report: TestRun["report"]): string[] {
+  if (report === undefined) return ["--test-reporter=spec"];
+  const { text, tap } = report;
+  return [["spec", text], ["tap", tap]].flatMap(([name, file]) => [
+    `--test-reporter=${name}`, `--test-reporter-destination=${file}`,
+  ]);
 }

@@ -4,11 +4,10 @@
 
 import { ensureBuilt, ROOT } from "./dist.ts";
 import { main, tryRun } from "./run.ts";
-import { findTests, testArguments } from "./test-files.ts";
+import { testArguments, unitTests } from "./test-files.ts";
 
 await main(() => {
-  const files = findTests("test", process.argv.slice(2), "test/e2e");
-  const args = testArguments(files);
+  const args = testArguments(unitTests(process.argv.slice(2)));
   ensureBuilt();
   process.exitCode = tryRun(process.execPath, args, { cwd: ROOT });
 });

@@ -51,6 +51,20 @@ export function boundFigure(name: string, unit: string, values: readonly number[
   };
 }
 
+/** A rate that is wanted whatever the floor does; its ratio stands in a row of its own. */
+export function leastFigure(name: string, unit: string, values: readonly number[], least: number): Figure {
+  const value = median(values);
+  const spread = `${rate(Math.min(...values))}-${rate(Math.max(...values))}`;
+  return {
+    name,
+    value: `${rate(value)}${unit} (${spread}, n=${values.length})`,
+    floor: "",
+    ratio: "",
+    wanted: `>= ${rate(least)}${unit}`,
+    met: value >= least,
+  };
+}
+
 function rate(perSecond: number): string {
   return Math.round(perSecond).toLocaleString("en-US");
 }

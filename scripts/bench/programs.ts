@@ -16,13 +16,23 @@ export interface Program {
   readonly process: ChildProcess;
   /** The next line of its standard output. @throws (rejects) when it ends without one. */
   line(): Promise<string>;
+  /** Writes a line to its standard input. */
+  say(line: string): void;
+  /** Closes its standard input. */
+  end(): void;
 }
 
-/** Starts one of the programs beside this file. */
-export function startProgram(name: string, args: readonly string[], input = ""): Program {
-  const file = fileURLToPath(new URL(`./${name}`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.end(input);
+/** Starts one of the programs beside this file; `input` is all of its standard input where it is given. */
+export function startProgram(name: string, args: readonly string[], input?: string): Program {
+  const program = startCommand(process.execPath, [fileURLToPath(new URL(`./${name}`, import.meta.url)), ...args]);
+  if (input !== undefined) program.process.stdin?.end(input);
+  return program;
+}
+
+export function startCommand(command: string, args: readonly string[]): Program {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  // A program that has ended does not take what it is told: its lines say so.
+  child.stdin.on("error", () => undefined);
   const lines: string[] = [];
   let rest = "";
   let ended = false;
@@ -42,9 +52,11 @@ export function startProgram(name: string, args: readonly string[], input = ""):
     async line() {
       while (lines.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
       const line = lines.shift();
-      if (line === undefined) throw new Error(`${name} ended without an answer`);
+      if (line === undefined) throw new Error(`${command} ${args[0] ?? ""} ended without an answer`);
       return line;
     },
+    say: (line) => void child.stdin.write(`${line}\n`),
+    end: () => void child.stdin.end(),
   };
 }
 

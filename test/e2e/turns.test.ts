@@ -64,7 +64,7 @@ describe("turns on the real Codex", () => {
   test("a steered turn answers the steer, under the same turnId", async () => {
     const session = await createSession(daemon);
     const stream = await openEventStream(daemon, `?session=${session.sessionId}`);
-    const { turnId } = await startTurn(daemon, session.sessionId, "DELTAS=5 HANG=2");
+    const { turnId } = await startTurn(daemon, session.sessionId, "DELTAS=20 RATE=20");
     await stream.waitFor(({ type }) => type === DELTA);
     const steer = { sessionId: session.sessionId, input: "TEXT=steered now;", expectedTurnId: turnId };
     const wrong = { ...steer, expectedTurnId: "01a20386-1d83-73e1-b032-0eef13a44d37" };
@@ -99,6 +99,61 @@ describe("turns on the real Codex", () => {
     }
     assert.equal(await interrupt(session), null);
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=3")).finalMessage, "tok0 tok1 tok2 ");
+  });
+
+  test("an interrupt before Codex has answered, in mid-message and in a command ends the turn too", async () => {
+    const session = await createSession(daemon);
+    const stream = await openEventStream(daemon, `?session=${session.sessionId}`);
+    const windows = [
+      ["DELTAS=2000 RATE=100", "turn.submitted"],
+      ["DELTAS=2000 RATE=100", DELTA],
+      ["RUNCMD=sleep 60; DELTAS=2", "app-server.item.started commandExecution"],
+    ] as const;
+    for (const [input, moment] of windows) {
+      const skip = stream.seen.length;
+      const starting = startTurn(daemon, session.sessionId, input);
+      await stream.waitFor((event) => event.seq > lastSeq(stream, skip) && momentOf(event) === moment);
+      const stopped = await interrupt(session);
+      assert.deepEqual([stopped?.turnId, stopped?.status], [(await starting).turnId, "interrupted"], moment);
+    }
+    assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
+    stream.close();
+  });
+
+  test("an interrupt that comes with the turn's own end takes nothing from the next turn", async () => {
+    const session = await createSession(daemon);
+    for (const delayMs of [0, 20, 40, 60, 80, 100]) {
+      const { submissionId } = await startTurn(daemon, session.sessionId, "DELTAS=1");
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await interrupt(session);
+      const turn = await endOfTurn(daemon, submissionId);
+      assert.ok(["completed", "interrupted"].includes(turn.status), turn.status);
+      assert.equal(turn.error, null);
+      const next = await runTurn(daemon, session.sessionId, "TEXT=whole;");
+      assert.deepEqual([next.status, next.finalMessage], ["completed", "whole"], `after ${delayMs} ms`);
+    }
+  });
+
+  test("the tokens of a turn are its own, whatever was counted on the thread before", async () => {
+    const session = await createSession(daemon);
+    const inputs = ["DELTAS=1", "DELTAS=1 USAGE=7:3", "DELTAS=6 CUT=3 TIMES=1", "RUNCMD=true; TEXT=ran;", "DELTAS=1"];
+    const tokens: Array<number | undefined> = [];
+    for (const input of inputs) tokens.push((await runTurn(daemon, session.sessionId, input)).tokenUsage?.totalTokens);
+    assert.deepEqual(tokens, [110, 10, 110, 220, 110]);
+    assert.equal((await runTurn(daemon, session.sessionId, "FAILED=insufficient_quota")).tokenUsage, null);
+  });
+
+  test("the receipt of a turn stands in the session and in the lists", async () => {
+    const session = await createSession(daemon);
+    const turn = await runTurn(daemon, session.sessionId, "TEXT=kept;");
+    const again = await endOfTurn(daemon, turn.submissionId ?? "");
+    assert.deepEqual(again, turn);
+    const { data } = await daemon.get<{ session: SessionRecord }>(`/v1/codexd/sessions/${session.sessionId}`);
+    const { currentTurnId, lastTurnId, lastTurnStatus } = data.session;
+    assert.deepEqual([currentTurnId, lastTurnId, lastTurnStatus], [null, turn.turnId, "completed"]);
+    const list = await daemon.get<{ turns: TurnRecord[] }>(`/v1/codexd/sessions/${session.sessionId}/turns`);
+    assert.deepEqual(list.data.turns.map(({ turnId }) => turnId), [turn.turnId]);
+    assert.ok(turn.durationMs !== null && turn.durationMs > 0 && turn.lastSeq !== null);
   });
 
   test("a command is an item with its output", async () => {
@@ -155,6 +210,17 @@ function deltasOf(stream: EventStream, turnId: string | null): unknown[] {
 function assertConsecutive(stream: EventStream): void {
   const first = stream.seen[0]?.event.seq ?? 0;
   assert.deepEqual(stream.seen.map(({ event }) => event.seq), stream.seen.map((_, i) => first + i));
+}
+
+/** The `seq` that the stream had come to `skip` events after its beginning. */
+function lastSeq(stream: EventStream, skip: number): number {
+  return stream.seen[skip - 1]?.event.seq ?? 0;
+}
+
+/** The event's type, and of an item what kind it is. */
+function momentOf({ type, detail }: CodexdEvent): string {
+  const item = detail["item"] as { type?: string } | undefined;
+  return item?.type === "commandExecution" ? `${type} ${item.type}` : type;
 }
 
 function isCommand({ detail }: CodexdEvent): boolean {

@@ -2,7 +2,7 @@
 // That it runs the whole program is test/dist.test.ts's matter.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { test, type TestContext } from "node:test";
@@ -50,4 +50,19 @@ test("an unknown form, a cycle and a missing file are refused", (t) => {
   refused({ "index.js": 'import { a } from "./a.js";\n' }, /a\.js is imported and not there/);
   const cycle = { "a.js": 'import { b } from "./b.js";\n', "b.js": 'import { a } from "./a.js";\n' };
   refused({ "index.js": 'import { a } from "./a.js";\n', ...cycle }, /lead back to it/);
+});
+
+test("two programs may share modules, and have names of their own", async (t) => {
+  const dir = project(t, {
+    "index.js": 'import { name } from "./sub/a.js";\nexport const first = name;\n',
+    "sub/main.js": 'import { name } from "./a.js";\nexport const second = `${name}!`;\n',
+    "sub/a.js": 'export const name = "a";\n',
+  });
+  bundle(dir, { "index.js": "index.js", "other.js": "sub/main.js" });
+  assert.deepEqual(readdirSync(dir).sort(), ["index.js", "other.js", "package.json", "sub"]);
+  assert.deepEqual(readdirSync(path.join(dir, "sub")), []);
+  const [one, other] = await Promise.all(["index.js", "other.js"].map(async (name) => {
+    return await import(pathToFileURL(path.join(dir, name)).href) as Record<string, unknown>;
+  }));
+  assert.deepEqual([one?.["first"], other?.["second"]], ["a", "a!"]);
 });

@@ -1,6 +1,7 @@
 // The real Codex and the independent clients of the end-to-end tests: where they lie, and a home for Codex.
 //
-// Installs nothing (scripts/e2e.ts does). Everything is below `.cache` in the repository, never in the system's
+// Which version of Codex is meant stands in `E2E_CODEX_VERSION`, so that the same tests run on each of them.
+// Installs nothing (scripts/installs.ts does). Everything is below `.cache` in the repository, never in the system's
 // temporary directory, where Codex refuses to have its home without a warning.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,9 +9,17 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-export const CODEX_VERSION = "0.169.0";
-export const CODEX_PREFIX = path.join(REPOSITORY, ".cache", "codex");
+/** The versions that codexd works the same with, the newest first: it is the one that is tested by default. */
+export const CODEX_VERSIONS = ["0.169.0", "0.116.0"] as const;
+/** The version that the tests of this process drive. */
+export const CODEX_VERSION = process.env["E2E_CODEX_VERSION"] ?? CODEX_VERSIONS[0];
+export const CODEX_PREFIX = codexPrefix(CODEX_VERSION);
 export const CLIENTS_PREFIX = path.join(REPOSITORY, ".cache", "clients");
+
+/** Where a version of Codex lies. */
+export function codexPrefix(version: string): string {
+  return path.join(REPOSITORY, ".cache", version === CODEX_VERSIONS[0] ? "codex" : `codex-${version}`);
+}
 
 /** The version of a package that is installed below `prefix`, or null. */
 export function installedVersion(prefix: string, name: string): string | null {
@@ -31,12 +40,15 @@ export function codexBinary(): string {
   const modules = path.join(CODEX_PREFIX, "node_modules");
   const vendor = path.join(modules, "@openai", `codex-${process.platform}-${process.arch}`, "vendor");
   for (const target of existsSync(vendor) ? readdirSync(vendor) : []) {
-    const native = path.join(vendor, target, "bin", "codex");
-    if (existsSync(native)) return native;
+    // The second is where 0.116 and its like have it.
+    for (const place of [path.join("bin", "codex"), path.join("codex", "codex")]) {
+      const native = path.join(vendor, target, place);
+      if (existsSync(native)) return native;
+    }
   }
   const wrapper = path.join(modules, ".bin", "codex");
-  if (!existsSync(wrapper)) throw new Error("no Codex below .cache/codex: run `npm run e2e` once, or set CODEX_BIN");
-  return wrapper;
+  if (existsSync(wrapper)) return wrapper;
+  throw new Error(`no Codex below ${CODEX_PREFIX}: run \`npm run e2e\` once, or set CODEX_BIN`);
 }
 
 /** A new directory below `.cache/e2e`, which the caller removes. */
@@ -44,6 +56,14 @@ export function makeWorkDir(prefix: string): string {
   const parent = path.join(REPOSITORY, ".cache", "e2e");
   mkdirSync(parent, { recursive: true });
   return mkdtempSync(path.join(parent, `${prefix}-`));
+}
+
+/**
+ * The environment of a Codex that has its home in `dir`. It starts login shells, which would run the profile of
+ * whoever runs the tests, and outlive them.
+ */
+export function codexHomeEnv(dir: string): { CODEX_HOME: string; HOME: string } {
+  return { CODEX_HOME: dir, HOME: dir };
 }
 
 /** Makes `dir` a `CODEX_HOME` whose model is the mock on `mockPort`, tried again `streamRetries` times. */

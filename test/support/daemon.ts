@@ -11,7 +11,9 @@ import { REPOSITORY } from "./codex-install.ts";
 
 export interface DaemonOptions {
   readonly stateDir: string;
-  /** More flags of `codexd start`. */
+  /** `demo` runs on the embedded agent. */
+  readonly command?: "start" | "demo";
+  /** More flags of it. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** `dist` needs a build (scripts/test.ts makes one); `src` starts slower. */
@@ -104,11 +106,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return daemon;
 }
 
-function argumentsOf({ stateDir, flags = [], program = "dist" }: DaemonOptions): string[] {
+function argumentsOf({ stateDir, command = "start", flags = [], program = "dist" }: DaemonOptions): string[] {
   const entry = program === "dist" ? ["dist/index.js"] : ["src/index.ts"];
   const loader = program === "dist" ? [] : ["--import", path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs")];
   const own = ["--json", "--state-dir", stateDir, "--local-api-base", "http://127.0.0.1:0"];
-  return [...loader, ...entry.map((name) => path.join(REPOSITORY, name)), "start", ...own, ...flags];
+  return [...loader, ...entry.map((name) => path.join(REPOSITORY, name)), command, ...own, ...flags];
 }
 
 function ownEnvironment(): NodeJS.ProcessEnv {

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
-import { codexBinary, makeWorkDir, writeCodexHome } from "./codex-install.ts";
+import { codexBinary, codexHomeEnv, makeWorkDir, writeCodexHome } from "./codex-install.ts";
 import { spawnDaemon, startDaemon, type Daemon } from "./daemon.ts";
 import { startMockModel, type MockModel } from "./mock-model.ts";
 
@@ -39,7 +39,7 @@ export async function prepareRealCodex(name: string): Promise<RealCodex> {
   const options = {
     stateDir,
     flags: ["--server-command", codexBinary(), "--repo-root", workDir],
-    env: { CODEX_HOME: home },
+    env: codexHomeEnv(home),
   };
   const daemons: Daemon[] = [];
   const keep = (daemon: Daemon): Daemon => {
@@ -76,6 +76,14 @@ function environmentOf(pid: string): string[] {
     // It has gone meanwhile, or is somebody else's.
     return [];
   }
+}
+
+/** @throws when no child runs. */
+export async function childPidOf(daemon: Daemon): Promise<number> {
+  const { data } = await daemon.get<{ snapshot: { daemon: { child: { pid: number | null } } } }>("/v1/codexd/status");
+  const { pid } = data.snapshot.daemon.child;
+  if (pid === null) throw new Error("no child runs");
+  return pid;
 }
 
 /** A session that may run commands unasked. */

@@ -15,7 +15,7 @@ export interface Violation {
 const ONE_LAYER: ReadonlyArray<readonly [RegExp, string]> = [
   [/^config-.+\.ts$/, "config.ts"],
   // The composition root.
-  [/^(?:parts|child-wiring)\.ts$/, "daemon.ts"],
+  [/^(?:parts|child-wiring|state-store|daemon-.+)\.ts$/, "daemon.ts"],
 ];
 
 /** Files that stand in `src` itself are layers by their own name. */
@@ -30,18 +30,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ["base", "core", "protocol", "codex", "store", "child"],
   // Never store or child: the journal is read through the services.
   http: ["base", "core", "protocol", "service", "version.ts"],
-  agent: ["base", "core", "protocol"],
+  agent: ["base", "core", "protocol", "version.ts"],
   "config.ts": ["base", "core", "version.ts"],
   "daemon.ts": ["base", "core", "protocol", "codex", "store", "child", "service", "config.ts", "version.ts"],
   "local-service.ts": [
     "base", "core", "protocol", "codex", "store", "child", "service", "http", "config.ts", "daemon.ts", "version.ts",
   ],
   // The store only to read: which of its modules may stand here is in CLI_STORE_MODULES.
-  cli: ["base", "core", "protocol", "store", "config.ts", "local-service.ts", "client.ts", "version.ts"],
-  "client.ts": ["base", "core", "protocol"],
+  cli: ["base", "core", "protocol", "store", "config.ts", "local-service.ts", "client", "version.ts"],
+  client: ["base", "core", "protocol"],
   "index.ts": [
     "base", "core", "protocol", "codex", "store", "child", "service", "http", "cli", "config.ts", "daemon.ts",
-    "local-service.ts", "client.ts", "version.ts",
+    "local-service.ts", "client", "version.ts",
   ],
 };
 

@@ -1,0 +1,138 @@
+// The soak `runs`: many runs on the embedded agent, and what they leave behind of processes, files and memory.
+//
+// Nothing may be left: no zombie, no process with a run's mark, no open file more than before, and no more than 10 MB
+// of resident memory. `runs-codex` does the same with the real Codex.
+
+import { readdirSync, readFileSync } from "node:fs";
+import type { RunRecord } from "../../src/core/runs.ts";
+import { startDaemon, type Daemon } from "../../test/support/daemon.ts";
+import { withTempDir } from "../bench/programs.ts";
+import { createSeeded } from "../seeded.ts";
+import type { SoakOptions, SoakResult } from "../soak.ts";
+
+/** What a prompt must come to, and how often it is one of ten. */
+interface Prompt {
+  readonly prompt: string;
+  readonly status: RunRecord["status"];
+  readonly share: number;
+}
+
+export interface RunsUnderTest {
+  readonly daemon: Daemon;
+  readonly prompts: readonly Prompt[];
+  readonly cwd: string;
+}
+
+const AGENT_PROMPTS: readonly Prompt[] = [
+  { prompt: "hello", status: "completed", share: 5 },
+  { prompt: "run", status: "completed", share: 3 },
+  { prompt: "fail", status: "failed", share: 1 },
+  { prompt: "stall", status: "cancelled", share: 1 },
+];
+
+const AT_A_TIME = 16;
+const GROWTH_BYTES_MAX = 10_000_000;
+/** Runs before the first measurement: code is compiled and the heap has its size by then. */
+const WARM_UP_SHARE = 0.2;
+
+export function run(options: SoakOptions): Promise<SoakResult> {
+  return withTempDir(async (stateDir) => {
+    const daemon = await startDaemon({ stateDir, command: "demo" });
+    try {
+      return await soakRuns({ daemon, prompts: AGENT_PROMPTS, cwd: stateDir }, options);
+    } finally {
+      await daemon.kill("SIGTERM");
+    }
+  });
+}
+
+export async function soakRuns(under: RunsUnderTest, { n, seed, log }: SoakOptions): Promise<SoakResult> {
+  const { next } = createSeeded(seed);
+  const deck = under.prompts.flatMap((prompt) => Array.from({ length: prompt.share }, () => prompt));
+  const pick = (): Prompt => deck[Math.floor(next() * deck.length)] as Prompt;
+  const problems: string[] = [];
+  const submit = (count: number): Promise<void> =>
+    runMany(under, Array.from({ length: count }, pick), (problem) => problems.push(problem));
+
+  await submit(Math.max(20, Math.round(n * WARM_UP_SHARE)));
+  const before = await measure(under.daemon.pid);
+  await submit(n);
+  const after = await measure(under.daemon.pid);
+
+  const growth = after.rss - before.rss;
+  if (growth > GROWTH_BYTES_MAX) problems.push(`resident memory grew by ${growth} bytes`);
+  if (after.files > before.files) problems.push(`${after.files - before.files} more open files than before`);
+  if (after.children.length > before.children.length) problems.push(`left behind: ${after.children.join(", ")}`);
+  if (after.marked.length > 0) problems.push(`processes of ended runs live: ${after.marked.join(", ")}`);
+  for (const problem of problems) log(problem);
+  return { failures: problems.length, detail: { rssBefore: before.rss, rssAfter: after.rss, files: after.files } };
+}
+
+async function runMany(under: RunsUnderTest, prompts: readonly Prompt[], fail: (why: string) => void): Promise<void> {
+  const waiting = [...prompts];
+  const worker = async (): Promise<void> => {
+    for (let prompt = waiting.pop(); prompt !== undefined; prompt = waiting.pop()) {
+      const ended = await runOne(under, prompt);
+      if (ended.status !== prompt.status) {
+        fail(`${prompt.prompt}: ${ended.status} instead of ${prompt.status}: ${ended.error?.message ?? ""}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+async function runOne({ daemon, cwd }: RunsUnderTest, { prompt, status }: Prompt): Promise<RunRecord> {
+  const body = { prompt, cwd, skipGitRepoCheck: true, sandbox: "danger-full-access" };
+  if (status !== "cancelled") {
+    const { data } = await daemon.post<{ run: RunRecord }>("/v1/codexd/runs", { ...body, waitMs: 60_000 });
+    return data.run;
+  }
+  const { data } = await daemon.post<{ run: RunRecord }>("/v1/codexd/runs", { ...body, waitMs: 200 });
+  const cancelled = await daemon.post<{ run: RunRecord }>(`/v1/codexd/runs/${data.run.runId}/cancel`);
+  return cancelled.data.run;
+}
+
+interface Measured {
+  readonly rss: number;
+  readonly files: number;
+  /** Child processes, zombies too. */
+  readonly children: readonly string[];
+  /** Processes with a run's mark in their environment. */
+  readonly marked: readonly string[];
+}
+
+/** When nothing runs any more: the smallest of some looks, because garbage is not growth. */
+async function measure(pid: number): Promise<Measured> {
+  let rss = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 10; look += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    rss = Math.min(rss, residentBytes(pid));
+  }
+  const files = readdirSync(`/proc/${pid}/fd`).length;
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const children = pids.filter((name) => statusField(name, "PPid") === String(pid))
+    .map((name) => `${name} ${statusField(name, "Name")} ${statusField(name, "State")}`);
+  const marked = pids.filter((name) => environmentOf(name).includes("BAA_CODEXD_RUN_ID="));
+  return { rss, files, children, marked };
+}
+
+function residentBytes(pid: number): number {
+  return Number(/^(\d+)/.exec(statusField(String(pid), "VmRSS"))?.[1] ?? 0) * 1024;
+}
+
+function statusField(pid: string, field: string): string {
+  return new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readProc(pid, "status"))?.[1] ?? "";
+}
+
+function environmentOf(pid: string): string {
+  return readProc(pid, "environ");
+}
+
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    // It has gone meanwhile.
+    return "";
+  }
+}
