@@ -69,7 +69,7 @@ describe("defaults", () => {
         childMaxRssBytes: null,
       },
       store: { durability: "interval", journalMaxBytes: 1_073_741_824, keepRecords: 10_000, keepDays: 365 },
-      runs: { command: "codex", max: 4, maxQueued: 1000 },
+      runs: { command: "codex", args: [], max: 4, maxQueued: 1000 },
       approvals: { default: "ask", timeoutMs: null, rulesPath: null },
       turns: { stallWarnMs: 120_000, stallInterruptMs: null },
     });
@@ -122,14 +122,15 @@ describe("sources", () => {
     assert.equal(logsDir({ BAA_CODEXD_LOGS_DIR: "", BAA_LOGS_DIR: "" }), "/s/logs");
   });
 
-  test("every option but the version has a flag and a variable, and all differ", () => {
+  test("every option but two of the library has a flag and a variable, and all differ", () => {
     const rows = Object.entries(CONFIG_OPTIONS);
     for (const [name, { flag, env }] of rows) {
-      assert.equal(flag === null, name === "version");
-      assert.equal(env.length === 0, name === "version");
+      const libraryOnly = name === "version" || name === "execArgs";
+      assert.equal(flag === null, libraryOnly);
+      assert.equal(env.length === 0, libraryOnly);
     }
     const flags = configFlags().map(({ flag }) => flag);
-    assert.equal(new Set(flags).size, rows.length - 1);
+    assert.equal(new Set(flags).size, rows.length - 2);
     const variables = rows.flatMap(([, { env }]) => env);
     assert.equal(new Set(variables).size, variables.length);
     assert.deepEqual(configFlags().filter(({ repeatable }) => repeatable).map(({ flag }) => flag), ["--server-arg"]);

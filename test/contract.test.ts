@@ -11,6 +11,7 @@ import { ERROR_STATUS } from "../src/core/errors.ts";
 import { APP_SERVER_EVENT_TYPES, OWN_EVENT_TYPES } from "../src/core/event.ts";
 import { createRoutes } from "../src/http/routes.ts";
 import { decodeCreateSession, decodeStartTurn } from "../src/service/inputs.ts";
+import { decodeStartRun } from "../src/service/run-inputs.ts";
 import { createServiceRig } from "./support/service-rig.ts";
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
@@ -20,14 +21,21 @@ test("routes", () => {
   const rows = routes.map(({ method, path, status }) => `${method} ${path} ${status}`);
   assert.deepEqual(rows.sort(), [
     "GET /healthz 200",
+    "GET /metrics 200",
+    "GET /openapi.json 200",
     "GET /readyz 200",
     "GET /v1/codexd/events 200",
+    "GET /v1/codexd/runs 200",
+    "GET /v1/codexd/runs/:id 200",
+    "GET /v1/codexd/runs/:id/output 200",
     "GET /v1/codexd/sessions 200",
     "GET /v1/codexd/sessions/:id 200",
     "GET /v1/codexd/sessions/:id/turns 200",
     "GET /v1/codexd/status 200",
     "GET /v1/codexd/turns 200",
     "GET /v1/codexd/turns/:id 200",
+    "POST /v1/codexd/runs 202",
+    "POST /v1/codexd/runs/:id/cancel 200",
     "POST /v1/codexd/sessions 201",
     "POST /v1/codexd/sessions/:id/close 200",
     "POST /v1/codexd/sessions/:id/interrupt 200",
@@ -42,6 +50,9 @@ test("fields of requests", () => {
   assert.deepEqual(fieldsOf((value) => decodeCreateSession(value, "")), words(`
     purpose threadId cwd model modelProvider serviceTier reasoningEffort approvalPolicy sandbox personality ephemeral
     baseInstructions developerInstructions config metadata`));
+  assert.deepEqual(fieldsOf((value) => decodeStartRun(value, "")), words(`
+    prompt purpose sessionId cwd model profile sandbox config images additionalWritableDirectories env metadata
+    skipGitRepoCheck ephemeral outputSchema timeoutMs waitMs`));
   assert.deepEqual(fieldsOf((value) => decodeStartTurn(value, "")), words(`
     sessionId input prompt expectedTurnId whenBusy approvalPolicy sandboxPolicy cwd model effort summary serviceTier
     personality collaborationMode outputSchema waitMs waitFor`));
@@ -52,6 +63,8 @@ test("query parameters", () => {
   const queries = Object.fromEntries(routes.filter(({ query }) => Object.keys(query).length > 0).map((route) =>
     [`${route.method} ${route.path}`, Object.keys(route.query).sort().join(" ")]));
   assert.deepEqual(queries, {
+    "GET /v1/codexd/runs": "cursor limit status",
+    "GET /v1/codexd/runs/:id/output": "after follow stream",
     "GET /v1/codexd/sessions": "cursor limit purpose status",
     "GET /v1/codexd/sessions/:id/turns": "cursor limit status",
     "GET /v1/codexd/turns": "cursor limit status",
@@ -81,7 +94,8 @@ test("event types", () => {
     daemon.started daemon.stopped child.starting child.started child.exited child.restarting child.failed child.stdout
     child.stderr app-server.connected app-server.connect.failed app-server.close.failed app-server.request.refused
     session.registered session.created session.resumed session.closed turn.submitted turn.accepted turn.finished
-    storage.degraded storage.recovered`));
+    run.queued run.started run.item run.completed run.failed run.cancelled
+    storage.degraded storage.recovered storage.pruned`));
   assert.deepEqual([...APP_SERVER_EVENT_TYPES], words(`
     app-server.thread.started app-server.thread.status.changed app-server.turn.started app-server.turn.completed
     app-server.turn.diff.updated app-server.turn.plan.updated app-server.turn.message.delta app-server.turn.plan.delta
@@ -96,7 +110,8 @@ test("error codes and their statuses", () => {
     "403 cross_site", "403 host_not_allowed", "403 origin_not_allowed", "404 not_found", "405 method_not_allowed",
     "408 request_timeout", "409 cursor_ahead", "409 session_closed", "409 session_exists", "409 thread_locked",
     "409 turn_in_progress", "409 turn_mismatch", "409 wrong_mode", "410 cursor_expired", "413 body_too_large",
-    "414 target_too_long", "415 unsupported_media_type", "426 upgrade_required", "431 headers_too_large",
+    "414 target_too_long", "415 unsupported_media_type", "426 upgrade_required", "429 too_many_runs",
+    "431 headers_too_large",
     "500 internal_error", "502 app_server_error", "503 child_failed", "503 child_restarted", "503 draining",
     "503 not_ready", "503 storage_full", "504 timeout", "505 http_version_not_supported",
   ]);

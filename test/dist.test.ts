@@ -36,3 +36,33 @@ test("importing dist does nothing but give names", (t) => {
   });
   assert.deepEqual({ stdout, stderr }, { stdout: "function\n", stderr: "" });
 });
+
+test("the agent beside it runs alone", (t) => {
+  const parent = makeTempDir(t);
+  writeFileSync(path.join(parent, "package.json"), '{"type":"commonjs"}');
+  cpSync(path.join(REPOSITORY, "dist"), path.join(parent, "vendored"), { recursive: true });
+  const agent = path.join(parent, "vendored", "agent.js");
+  const home = path.join(parent, "agent");
+  const exec = spawnSync(process.execPath, [agent, "--home", home, "exec", "--json", "--cd=/", "-"], {
+    cwd: parent, encoding: "utf8", input: "run",
+  });
+  assert.deepEqual([exec.status, exec.stderr], [0, ""]);
+  assert.match(exec.stdout, /It ran uname -s.*\n\{"type":"turn\.completed"/);
+  const initialize = { id: 1, method: "initialize", params: { clientInfo: { name: "lab", version: "1" } } };
+  const server = spawnSync(process.execPath, [agent, "--home", home, "app-server"], {
+    cwd: parent, encoding: "utf8", input: `${JSON.stringify(initialize)}\n`,
+  });
+  assert.deepEqual([server.status, server.stderr], [0, ""]);
+  assert.ok(server.stdout.includes(`"userAgent":"codexd-agent/${version} `), server.stdout);
+});
+
+test("demo in it is answered by that agent", (t) => {
+  const flags = ["--state-dir", path.join(makeTempDir(t), "state"), "--local-api-base", "http://127.0.0.1:0"];
+  const program = path.join(REPOSITORY, "dist", "index.js");
+  const { status, stdout } = spawnSync(process.execPath, [program, "demo", "--run-once", "--json", ...flags], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0);
+  const { snapshot } = JSON.parse(stdout) as { snapshot: { daemon: { child: { args: string[] } } } };
+  assert.equal(snapshot.daemon.child.args[0], path.join(REPOSITORY, "dist", "agent.js"));
+});

@@ -1,11 +1,12 @@
 // Runs every shell block of the README as printed, in a copy of the project and a home of its own.
 //
-// `codex` on the PATH is the fake one; the block marked `sh test` is this very run. Port 4319 must be free, as it must
-// for whoever pastes the lines.
+// `codex` on the PATH is the fake one; blocks marked `sh demo` and `sh start` stay in the foreground, as in a terminal
+// of their own, until the next of them; the one marked `sh test` is this very run. Ports 4319 and 4320 must be free, as
+// they must for whoever pastes the lines.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 
@@ -25,25 +26,44 @@ const COPIED = [
 test("every shell block of the README does what it says", { timeout: 170_000 }, async (t) => {
   const blocks = shellBlocks(readFileSync(path.join(REPOSITORY, "README.md"), "utf8"));
   assert.deepEqual(blocks.filter(({ info }) => info === "sh test").map(({ text }) => text), ["npm test\n"]);
-  const [first, ...rest] = blocks.filter(({ info }) => info === "sh");
-  assert.ok(first !== undefined && rest.length >= 4, "the README has its blocks");
+  assert.deepEqual(blocks.map(({ info }) => info).filter((info) => info.endsWith("o") || info.endsWith("t")), [
+    "sh demo", "sh demo", "sh start", "sh test",
+  ]);
 
   const home = makeTempDir(t, "codexd-readme-");
   const project = copyProject(home);
   const env = environment(home);
-  const daemon = await runStartBlock(first, project, env);
-  t.after(() => daemon.kill("SIGKILL"));
-
-  const script = rest.map(({ text }) => text).join("\n");
-  const output = await runScript(`set -eu\n${script}`, project, env);
+  let daemon: ChildProcess | undefined;
+  t.after(() => {
+    if (daemon?.exitCode === null && daemon.pid !== undefined) process.kill(-daemon.pid, "SIGKILL");
+  });
+  let output = "";
+  for (const { info, text } of blocks) {
+    if (info === "sh demo" || info === "sh start") {
+      // As Ctrl-C does; npm itself ends with 130 then, whatever its script has come to.
+      if (daemon !== undefined) assert.equal(await endOf(daemon, "SIGINT"), 130);
+      daemon = await runInForeground(text, project, env);
+    } else if (info === "sh") {
+      output += await runScript(text, project, env);
+    }
+  }
   assert.doesNotMatch(output, /"ok": false/);
   for (const expected of [
-    /"status": "ready"/, /"accepted": true|"status": "completed"/, /"status": "closed"/, /"nextAfter": /,
-    /^\{"seq":1,/m, /"type":"event"/, /"type":"pong"/, /codexd .* listens|child/, /curl|token/,
+    /embedded agent/, /"type":"run.completed"|"status": "completed"/, /"status": "ready"/,
+    /"status": "closed"/, /"nextAfter": /, /^\{"seq":1,/m, /^event: daemon.started$/m, /"type":"event"/,
+    /"type":"pong"/,
+    /^ok\s+identity\.json/m, /--state-dir/,
   ]) assert.match(output, expected);
-  await new Promise((resolve) => (daemon.exitCode === null ? daemon.on("close", resolve) : resolve(undefined)));
-  assert.equal(daemon.exitCode, 0, "`codexd shutdown` ends it in order");
+  assert.ok(daemon !== undefined);
+  assert.equal(await endOf(daemon), 0, "`codexd shutdown` ends it in order");
 });
+
+/** Its exit code; a signal goes to the whole foreground group, as a terminal's does. */
+async function endOf(daemon: ChildProcess, signal?: NodeJS.Signals): Promise<number | null> {
+  if (signal !== undefined) process.kill(-(daemon.pid ?? 0), signal);
+  await new Promise((resolve) => (daemon.exitCode === null ? daemon.on("close", resolve) : resolve(undefined)));
+  return daemon.exitCode;
+}
 
 function shellBlocks(markdown: string): Block[] {
   const blocks = markdown.matchAll(/^```(sh[^\n]*)\n([\s\S]*?)^```$/gm);
@@ -82,8 +102,14 @@ function installClients(): string {
   return CLIENTS_PREFIX;
 }
 
-/** With a standard input that stays open, as at a terminal: wscat ends when it is closed. */
-function runScript(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+/**
+ * Runs a block in a shell that has the variables and functions of the blocks before it. Its standard input stays open,
+ * as at a terminal: wscat ends when it is closed.
+ */
+function runScript(block: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const kept = path.join(env["HOME"] ?? "", "shell-state");
+  const script = `touch ${kept}; . ${kept}; set -eu\n${block}\nset +u; { declare -f; declare -p | grep -Ev ` +
+    `'^declare -[^ ]*r| (BASH|EUID|PPID|UID|SHELLOPTS|FUNCNAME|GROUPS|DIRSTACK|PIPESTATUS|_)'; } > ${kept}`;
   const shell = spawn("bash", ["-c", script], { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
   let output = "";
   shell.stdout.on("data", (chunk) => (output += String(chunk)));
@@ -92,26 +118,25 @@ function runScript(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise
     shell.on("close", (code) => {
       shell.stdin.destroy();
       if (code === 0) resolve(output);
-      else reject(new Error(`a line of the README ended with ${code}:\n${output}`));
+      else reject(new Error(`a line of the README ended with ${code}:\n${block}\n${output}`));
     });
   });
 }
 
-/** The block that starts the daemon: all but its last line ends; the last one stays in the foreground. */
-async function runStartBlock({ text }: Block, project: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
-  const lines = text.trim().split("\n");
+/** The block that starts a daemon: all but its last line ends; the last one stays in the foreground. */
+async function runInForeground(block: string, project: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  const lines = block.trim().split("\n");
   const start = lines.pop() ?? "";
-  assert.match(start, / start$/);
   execFileSync("bash", ["-c", `set -eu\n${lines.join("\n")}`], { cwd: project, env, stdio: "pipe" });
-  const daemon = spawn("bash", ["-c", `exec ${start}`], { cwd: project, env, stdio: ["ignore", "pipe", "pipe"] });
+  const daemon = spawn("bash", ["-c", `exec ${start}`], {
+    cwd: project, env, detached: true, stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   daemon.stdout.on("data", (chunk) => (said += String(chunk)));
   daemon.stderr.on("data", (chunk) => (said += String(chunk)));
-  const socket = path.join(env["HOME"] ?? "", ".local/state/codexd/codexd.sock");
   while (!said.includes("listens on")) {
     assert.equal(daemon.exitCode, null, `codexd did not start: ${said}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.ok(existsSync(socket));
   return daemon;
 }

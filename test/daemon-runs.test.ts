@@ -1,0 +1,67 @@
+// Runs through the library: the daemon's own methods, with an executor of the embedding program's.
+// The store and its files are real; there is no app-server, because runs need none.
+
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { CodexdEvent } from "../src/core/event.ts";
+import type { CodexExecRequest, RunExecutor, RunOutcome } from "../src/core/runs.ts";
+import { CodexdDaemon, type CodexdDaemonOptions } from "../src/daemon.ts";
+import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
+import { FAKE_CODEX_PATH } from "./support/fake-codex.ts";
+import { makeResult } from "./support/run-rig.ts";
+
+const succeed = (request: CodexExecRequest): RunOutcome => ({
+  ok: true,
+  invocation: {
+    command: "none", args: [], cwd: request.cwd ?? "", prompt: request.prompt, purpose: "worker", timeoutMs: null,
+  },
+  result: makeResult({ lastMessage: `did ${request.prompt}` }),
+});
+
+async function startDaemon(t: TestContext, options: CodexdDaemonOptions) {
+  const dir = workDir(t);
+  const config = configure(dir, {
+    mode: "exec", execCommand: process.execPath, execArgs: [FAKE_CODEX_PATH], maxRuns: 1,
+  });
+  const events: CodexdEvent[] = [];
+  const daemon = new CodexdDaemon(config, { onEvent: (event) => events.push(event), ...options });
+  await daemon.start();
+  endBefore(dir, () => daemon.stop());
+  return { dir, daemon, events };
+}
+
+test("an executor of one's own runs what is queued", async (t) => {
+  const { daemon, events, dir } = await startDaemon(t, { runExecutor: async (request) => succeed(request) });
+  const run = await daemon.createRun({ prompt: "this", waitMs: 10_000 });
+  assert.deepEqual([run.status, run.summary, run.cwd], ["completed", "did this", dir]);
+  assert.equal(daemon.getRun(run.runId)?.finalMessage, "did this");
+  assert.equal(daemon.getRun("run_none"), null);
+  assert.deepEqual(daemon.listRuns().map(({ runId }) => runId), [run.runId]);
+  const { runRegistry } = daemon.getStatusSnapshot();
+  assert.deepEqual([runRegistry.total, runRegistry.updatedAt], [1, run.updatedAt]);
+  assert.ok(!("stdout" in (runRegistry.runs[0]?.result?.result ?? {})));
+  assert.deepEqual(events.map(({ type }) => type).filter((type) => type.startsWith("run.")),
+    ["run.queued", "run.started", "run.completed"]);
+});
+
+test("a run that waits is cancelled, and one under way is ended with the daemon", async (t) => {
+  const runExecutor: RunExecutor = (request) => new Promise((resolve) => {
+    request.signal?.addEventListener("abort", () => resolve({ ok: false, error: { message: "ended" } }));
+  });
+  const { daemon, events } = await startDaemon(t, { runExecutor });
+  const first = await daemon.createRun({ prompt: "1" });
+  const second = await daemon.createRun({ prompt: "2" });
+  assert.equal((await daemon.cancelRun(second.runId)).run.status, "cancelled");
+  await daemon.stop();
+  const last = events.filter(({ detail }) => detail.runId === first.runId).at(-1);
+  const { reason } = last?.detail["error"] as { reason: string };
+  assert.deepEqual([last?.type, reason], ["run.failed", "daemon_stopped"]);
+  assert.equal(events.at(-1)?.type, "daemon.stopped", "before the last event");
+});
+
+test("without one, codexd's own starts the configured command", async (t) => {
+  const { daemon } = await startDaemon(t, {});
+  const run = await daemon.createRun({ prompt: "TEXT=hello;", waitMs: 10_000 });
+  assert.deepEqual([run.status, run.finalMessage], ["completed", "hello"], JSON.stringify(run.error));
+  assert.ok(run.result?.invocation.args.includes(FAKE_CODEX_PATH));
+});
