@@ -51,13 +51,14 @@ export async function soakRuns(under: RunsUnderTest, { n, seed, log }: SoakOptio
   const deck = under.prompts.flatMap((prompt) => Array.from({ length: prompt.share }, () => prompt));
   const pick = (): Prompt => deck[Math.floor(next() * deck.length)] as Prompt;
   const problems: string[] = [];
+  const runIds = new Set<string>();
   const submit = (count: number): Promise<void> =>
-    runMany(under, Array.from({ length: count }, pick), (problem) => problems.push(problem));
+    runMany(under, Array.from({ length: count }, pick), runIds, (problem) => problems.push(problem));
 
   await submit(Math.max(20, Math.round(n * WARM_UP_SHARE)));
-  const before = await measure(under.daemon.pid);
+  const before = await measure(under.daemon.pid, runIds);
   await submit(n);
-  const after = await measure(under.daemon.pid);
+  const after = await measure(under.daemon.pid, runIds);
 
   const growth = after.rss - before.rss;
   if (growth > GROWTH_BYTES_MAX) problems.push(`resident memory grew by ${growth} bytes`);
@@ -68,11 +69,14 @@ export async function soakRuns(under: RunsUnderTest, { n, seed, log }: SoakOptio
   return { failures: problems.length, detail: { rssBefore: before.rss, rssAfter: after.rss, files: after.files } };
 }
 
-async function runMany(under: RunsUnderTest, prompts: readonly Prompt[], fail: (why: string) => void): Promise<void> {
+async function runMany(
+  under: RunsUnderTest, prompts: readonly Prompt[], runIds: Set<string>, fail: (why: string) => void,
+): Promise<void> {
   const waiting = [...prompts];
   const worker = async (): Promise<void> => {
     for (let prompt = waiting.pop(); prompt !== undefined; prompt = waiting.pop()) {
       const ended = await runOne(under, prompt);
+      runIds.add(ended.runId);
       if (ended.status !== prompt.status) {
         fail(`${prompt.prompt}: ${ended.status} instead of ${prompt.status}: ${ended.error?.message ?? ""}`);
       }
@@ -97,12 +101,12 @@ interface Measured {
   readonly files: number;
   /** Child processes, zombies too. */
   readonly children: readonly string[];
-  /** Processes with a run's mark in their environment. */
+  /** Processes with the mark of one of these runs in their environment. */
   readonly marked: readonly string[];
 }
 
 /** When nothing runs any more: the smallest of some looks, because garbage is not growth. */
-async function measure(pid: number): Promise<Measured> {
+async function measure(pid: number, runIds: ReadonlySet<string>): Promise<Measured> {
   let rss = Number.POSITIVE_INFINITY;
   for (let look = 0; look < 10; look += 1) {
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -112,7 +116,7 @@ async function measure(pid: number): Promise<Measured> {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   const children = pids.filter((name) => statusField(name, "PPid") === String(pid))
     .map((name) => `${name} ${statusField(name, "Name")} ${statusField(name, "State")}`);
-  const marked = pids.filter((name) => environmentOf(name).includes("BAA_CODEXD_RUN_ID="));
+  const marked = pids.filter((name) => runIds.has(runOf(name)));
   return { rss, files, children, marked };
 }
 
@@ -124,8 +128,8 @@ function statusField(pid: string, field: string): string {
   return new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readProc(pid, "status"))?.[1] ?? "";
 }
 
-function environmentOf(pid: string): string {
-  return readProc(pid, "environ");
+function runOf(pid: string): string {
+  return /(?:^|\0)BAA_CODEXD_RUN_ID=([^\0]*)/.exec(readProc(pid, "environ"))?.[1] ?? "";
 }
 
 function readProc(pid: string, file: string): string {
