@@ -3,9 +3,11 @@
 // Needs a build, which scripts/test.ts makes before the tests run.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { REPOSITORY } from "./support/codex-install.ts";
 import { makeTempDir } from "./support/temp-dir.ts";
@@ -65,4 +67,24 @@ test("demo in it is answered by that agent", (t) => {
   assert.equal(status, 0);
   const { snapshot } = JSON.parse(stdout) as { snapshot: { daemon: { child: { args: string[] } } } };
   assert.equal(snapshot.daemon.child.args[0], path.join(REPOSITORY, "dist", "agent.js"));
+});
+
+test("dist starts, serves and stops under a CommonJS parent, and Node has nothing to say", async (t) => {
+  const parent = makeTempDir(t);
+  writeFileSync(path.join(parent, "package.json"), '{"type":"commonjs"}');
+  cpSync(path.join(REPOSITORY, "dist"), path.join(parent, "vendored"), { recursive: true });
+  const flags = ["--json", "--state-dir", path.join(parent, "state"), "--local-api-base", "http://127.0.0.1:0"];
+  const daemon = spawn(process.execPath, ["vendored/index.js", "demo", "--log-level", "error", ...flags], {
+    cwd: parent, stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.after(() => daemon.kill("SIGKILL"));
+  let stderr = "";
+  daemon.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const lines = createInterface({ input: daemon.stdout });
+  const [line] = (await once(lines, "line")) as [string];
+  const { service } = JSON.parse(line) as { service: { resolvedBaseUrl: string } };
+  const reply = await fetch(new URL("/healthz", service.resolvedBaseUrl));
+  assert.deepEqual([reply.status, await reply.json()], [200, { ok: true, status: "ok" }]);
+  daemon.kill("SIGTERM");
+  assert.deepEqual([...(await once(daemon, "close")), stderr], [0, null, ""]);
 });
