@@ -2,23 +2,11 @@
 //
 // A seam: sessions, turns and ingest know this much of child/, so that tests put a double in its place.
 
-import type { CallOptions } from "../child/rpc-client.ts";
+import type { AppServerConnection } from "../child/connection.ts";
 import type { ChildState } from "../core/records.ts";
 
-/** The calls of a running app-server. @see RpcClient.call for what they throw. */
-export interface AppServerCalls {
-  call(method: string, params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  threadStart(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  threadResume(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  turnStart(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  turnSteer(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  turnInterrupt(params: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
-  answer(id: number | string, result: unknown): void;
-  refuse(id: number | string, code: number, message: string): void;
-  pause(): void;
-  resume(): void;
-  readonly underWay: number;
-}
+/** What the use cases ask of a running app-server; its beginning and its end are the supervisor's. */
+export type AppServerCalls = Omit<AppServerConnection, "initialize" | "close" | "abort">;
 
 export interface RunningAppServer {
   readonly client: AppServerCalls;
