@@ -20,6 +20,7 @@ import { createCodexAppServerWebSocketTransport } from "./child/transport-websoc
 import type { CodexdConfig } from "./core/config.ts";
 import type { EventDraft } from "./core/event.ts";
 import { LIMITS } from "./core/limits.ts";
+import { redact } from "./core/redact.ts";
 import type { Identity } from "./core/records.ts";
 import type { Ingest } from "./service/ingest.ts";
 import type { CodexdStore } from "./service/tables.ts";
@@ -50,12 +51,14 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
   const found = owned ? await resolveCommand(childCommand, env["PATH"], childCwd) : null;
   // A command that is not there is still tried: the error of the attempt is the child's state.
   const command = found === null ? childCommand : await resolveNativeCodex(found);
+  let remoteToken = "";
+  const secrets = (): readonly string[] => [...wiring.secrets(), remoteToken];
   const output = createChildOutput({
     clock,
     stdoutLog: createRotatingLog(stdoutLogPath, LIMITS.childLogBytesMax, log),
     stderrLog: createRotatingLog(stderrLogPath, LIMITS.childLogBytesMax, log),
     report: (draft) => void store.append(draft),
-    secrets: wiring.secrets,
+    secrets,
   });
   const handlers = {
     onLine: (text: string) => ingest.line(text),
@@ -73,8 +76,10 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
       if (!owned) {
         const noise = { onNoise: (text: string) => output.noise(text) };
         const life = { clock, handlers: { ...handlers, ...noise }, ...callbacks };
-        const connectTo = (given: ConnectionHandlers) => connect?.(null, given) ?? connectRemote(wiring, given);
-        return startRemoteLife({ ...life, connect: connectTo });
+        const onToken = (token: string): void => void (remoteToken = token);
+        const connectTo = (given: ConnectionHandlers) =>
+          connect?.(null, given) ?? connectRemote(wiring, onToken, given);
+        return startRemoteLife({ ...life, redact: (text) => redact(text, secrets()), connect: connectTo });
       }
       return startChildLife({
         ...callbacks,
@@ -105,10 +110,12 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
 }
 
 /** Each connection reads the token anew, so that one that was replaced counts. */
-function connectRemote({ config, clock }: ChildWiring, handlers: ConnectionHandlers): CodexAppServerClient {
+function connectRemote(
+  { config, clock }: ChildWiring, onToken: (token: string) => void, handlers: ConnectionHandlers,
+): CodexAppServerClient {
   const { endpoint, tokenFile } = config.server;
   const transport = createCodexAppServerWebSocketTransport({
-    url: endpoint, clock, ...(tokenFile === null ? {} : { tokenFile }),
+    url: endpoint, clock, onToken, ...(tokenFile === null ? {} : { tokenFile }),
   });
   return new CodexAppServerClient({ clientInfo: { version: config.version }, transport, clock, handlers });
 }

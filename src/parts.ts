@@ -14,9 +14,11 @@ import { runCodexExec, runMark } from "./child/exec-process.ts";
 import { systemProcesses } from "./child/process-tree.ts";
 import { processSpawner } from "./child/spawner.ts";
 import type { Supervisor } from "./child/supervisor.ts";
+import { threadIdIn, threadMarks } from "./child/thread-marks.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
+import { LIMITS } from "./core/limits.ts";
 import { redact } from "./core/redact.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
@@ -52,6 +54,7 @@ export interface Parts {
   /** Undefined in `exec` mode, which has no child of its own. */
   readonly supervisor: Supervisor | undefined;
   readonly retention: RecordRetention;
+  readonly tally: Tally;
   readonly disposeEvents: () => void;
   /** The app-server outlives the daemon, and so do its turns. */
   readonly remote: boolean;
@@ -122,7 +125,7 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
     forget: { run: ({ runId }) => runs.forget(runId), session: (session) => index.forget(session) },
   });
   const disposeEvents = (): void => events.dispose();
-  return { store, services, open, interrupts, gate, supervisor, appServer, retention, disposeEvents, remote };
+  return { store, services, open, interrupts, gate, supervisor, appServer, retention, tally, disposeEvents, remote };
 }
 
 async function buildRuns(
@@ -131,12 +134,20 @@ async function buildRuns(
   const secrets = options.secrets ?? (() => []);
   const uuid = options.uuid ?? systemUuid;
   const env = options.env ?? process.env;
+  // Below the logs directory, not the system's temporary one: what a killed daemon leaves is removed at the next start.
+  const runsDir = path.join(config.paths.logsDir, "runs");
+  const files = await openRunFiles(nodeDisk, runsDir, clock);
   return createRuns({
-    config, store, gate, tally, clock, log,
-    files: await openRunFiles(nodeDisk, path.join(config.paths.logsDir, "runs"), clock),
+    config, store, gate, tally, clock, log, files,
     executor: options.runExecutor ??
-      ((request) => runCodexExec(request, { spawner: options.spawner, clock, env, uuid })),
-    endLeftovers: (runId) => endMarkedProcesses(runMark(runId), { processes: systemProcesses, clock }),
+      ((request) => runCodexExec(request, { spawner: options.spawner, clock, env, uuid, scratchDir: runsDir })),
+    keepUnrecorded: options.acceptLoss,
+    async endLeftovers(runId) {
+      // Without its output there is still codexd's own mark.
+      const stdout = await files.readOutput(runId, "stdout", 0, LIMITS.runTextBytesMax).catch(() => null);
+      const marks = [runMark(runId), ...threadMarks(threadIdIn(stdout?.bytes.toString() ?? ""))];
+      return endMarkedProcesses(marks, { processes: systemProcesses, clock });
+    },
     uuid,
     redact: (text) => redact(text, secrets()),
   });

@@ -3,7 +3,7 @@
 // One directory for all of it, so that each daemon finds what the one before has left. No app-server takes part.
 
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { CodexdEvent } from "../src/core/event.ts";
@@ -137,6 +137,20 @@ describe("runs in a whole daemon", () => {
     const ends = (await eventsOf(ran.runId)).filter(({ type }) => type === "run.failed");
     assert.equal(ends.length, 1);
     assert.ok((ends[0]?.detail["stopped"] as unknown[]).length > 0);
+  });
+
+  test("killed: what bears only the mark of its thread is ended too, and no file of the run is left over", async () => {
+    const { runId } = await start({ prompt: "HANG RESTRICTED", outputSchema: { type: "object" } });
+    const pid = await commandOf(runId);
+    const runsDir = path.join(options.stateDir, "logs", "runs");
+    const temporary = (): string[] => readdirSync(runsDir).filter((name) => name.endsWith(".tmp"));
+    await daemon.kill("SIGKILL");
+    // Below its parent, which bears the run's mark, it would be found without one of its own.
+    process.kill(Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]), "SIGKILL");
+    assert.deepEqual([isAlive(pid), temporary().length], [true, 1]);
+    daemon = await startDaemon(options);
+    assert.deepEqual([isAlive(pid), temporary()], [false, []]);
+    assert.equal((await runOf(runId)).error?.reason, "interrupted");
   });
 
   test("stopped: what runs is ended and recorded, what waits stays queued and runs next time", async () => {

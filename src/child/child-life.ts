@@ -80,12 +80,22 @@ export function startChildLife(options: ChildLifeOptions): Life {
     spawned.resolve();
   };
 
+  /** What has answered runs, and is told of before its answer; without a pid its failure may still be on its way. */
+  const hear = (): void => {
+    if (typeof child.pid === "number") announce();
+    else setImmediate(announce);
+  };
+
   const connect = options.connect ?? ((handle, handlers) => new CodexAppServerClient({
     clientInfo: { version: options.version }, transport: createCodexdAppServerStdioTransport(handle), clock, handlers,
   }));
 
   const client = connect(child, {
     ...options.handlers,
+    onLine(text) {
+      if (!announced) hear();
+      return options.handlers.onLine?.(text) ?? false;
+    },
     onNoise: (text) => output.noise(text),
     onClose(error) {
       streamClosed = true;

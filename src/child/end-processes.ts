@@ -35,9 +35,9 @@ export async function endProcesses(
   }
 }
 
-/** Ends every process with this in its environment (`NAME=value`), such as the leftovers of a run after a restart. */
-export function endMarkedProcesses(mark: string, options: EndProcessesOptions): Promise<StopReport> {
-  return endProcesses(() => options.processes.find({ marks: [mark] }), options);
+/** Ends what has one of these in its environment (`NAME=value`), such as the leftovers of a run after a restart. */
+export function endMarkedProcesses(marks: readonly string[], options: EndProcessesOptions): Promise<StopReport> {
+  return endProcesses(() => options.processes.find({ marks }), options);
 }
 
 /** Its identity in one string. */

@@ -12,8 +12,7 @@ import { endProcesses, keyOf } from "./end-processes.ts";
 import type { ExecOutput } from "./exec-output.ts";
 import type { ProcessEntry, ProcessTree } from "./process-tree.ts";
 import { bytesOf, type ChildHandle, type Spawner, type SpawnOptions } from "./spawner.ts";
-
-const THREAD_ID = /^[0-9a-f-]{36}$/;
+import { threadMarks } from "./thread-marks.ts";
 
 export type ExecStopReason = "timeout" | "cancelled" | "callback_failed";
 
@@ -235,8 +234,7 @@ class ExecLife {
   /** Codex's own mark as well: it stays where a policy keeps the rest of the environment from commands. */
   #marks(): string[] {
     const { mark, output } = this.#options;
-    const { threadId } = output.progress;
-    return threadId !== null && THREAD_ID.test(threadId) ? [mark, `CODEX_THREAD_ID=${threadId}`] : [mark];
+    return [mark, ...threadMarks(output.progress.threadId)];
   }
 
   async #sweep(): Promise<StopReport> {

@@ -46,7 +46,7 @@ export function createExecOutput({ onEvent, onOutput }: Pick<CodexExecRequest, "
   const lines = createLineSkipper({
     lineBytesMax: LIMITS.runLineBytesMax,
     onLine(line) {
-      const event = parseObject(line);
+      const event = parseExecEvent(line);
       if (event === undefined) return noteError(line.slice(0, PARSE_ERROR_CHARS_MAX));
       progress = foldExecEvent(progress, event);
       if (jsonEvents.isOpen) jsonEvents.add(event, Buffer.byteLength(line));
@@ -80,7 +80,8 @@ export function createExecOutput({ onEvent, onOutput }: Pick<CodexExecRequest, "
   };
 }
 
-function parseObject(line: string): Record<string, unknown> | undefined {
+/** The object that a line holds; undefined where it is none. */
+export function parseExecEvent(line: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return isObject(value) ? value : undefined;

@@ -4,7 +4,8 @@
 // becomes an outcome; no shell, and nothing of the request reaches the command line unchecked; when it resolves,
 // nothing that the run has started is known to live unless `stop.survived` names it.
 
-import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isoTime, systemClock, type Clock } from "../base/clock.ts";
@@ -29,7 +30,10 @@ export interface CodexExecOptions {
   /** What the process inherits, less codexd's own settings. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly uuid?: UuidSource | undefined;
-  /** A private directory for files that live as long as the run; the system's temporary one by default. */
+  /**
+   * A private directory for files that live as long as the run; the system's temporary one by default. They are named
+   * as the store names its temporary files, so that a daemon removes what a run of its dead predecessor has left.
+   */
   readonly scratchDir?: string | undefined;
   /**
    * Where leftovers are looked for; null for nowhere. By default the machine's own, and null with another `spawner`,
@@ -49,18 +53,15 @@ export function runMark(runId: string): string {
  * once a process was.
  */
 export async function runCodexExec(request: CodexExecRequest, options: CodexExecOptions = {}): Promise<RunOutcome> {
-  let scratch: string | null = null;
+  let schemaPath: string | null = null;
   try {
     const values = checkExecValues(request);
     const runId = word(request.runId ?? createId("run", options.uuid ?? systemUuid), "runId");
     const cwd = values.cwd ?? process.cwd();
     const command = await findCommand(request.command ?? "codex", options);
     await checkDirectory(cwd);
-    scratch = await writeSchema(values, options.scratchDir ?? tmpdir());
-    const args = execArguments(values, {
-      commandArgs: request.commandArgs ?? [],
-      outputSchemaPath: scratch === null ? null : path.join(scratch, SCHEMA_FILE),
-    });
+    schemaPath = await writeSchema(values, options.scratchDir ?? tmpdir());
+    const args = execArguments(values, { commandArgs: request.commandArgs ?? [], outputSchemaPath: schemaPath });
     const invocation: RunInvocation = {
       command, args, cwd, prompt: values.prompt, purpose: request.purpose ?? "fallback-worker",
       timeoutMs: values.timeoutMs ?? null,
@@ -69,12 +70,9 @@ export async function runCodexExec(request: CodexExecRequest, options: CodexExec
   } catch (error) {
     return { ok: false, error: { message: errorMessage(error), reason: reasonOf(error) } };
   } finally {
-    // What cannot be removed is below a temporary directory, and holds no secret.
-    if (scratch !== null) await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
+    if (schemaPath !== null) await removeSchema(schemaPath);
   }
 }
-
-const SCHEMA_FILE = "output-schema.json";
 
 /** Why a run could not begin. */
 class Refusal extends Error {
@@ -106,21 +104,26 @@ async function checkDirectory(cwd: string): Promise<void> {
   if (!isDirectory) throw new Refusal("cwd_not_found", `cwd: ${cwd} is not a directory`);
 }
 
-/** A directory of its own, 0700 whatever the umask, with the schema in a file; null where there is none. */
-async function writeSchema({ outputSchema }: ExecValues, parent: string): Promise<string | null> {
+/** The path of a new file with the schema, 0600 whatever the umask; null where there is none. */
+async function writeSchema({ outputSchema }: ExecValues, directory: string): Promise<string | null> {
   if (outputSchema === undefined) return null;
-  let directory: string | null = null;
+  const file = path.join(directory, `codexd-schema.${randomBytes(8).toString("hex")}.tmp`);
+  let isOurs = false;
   try {
-    directory = await mkdtemp(path.join(parent, "codexd-run-"));
-    await chmod(directory, 0o700);
-    const file = path.join(directory, SCHEMA_FILE);
-    await writeFile(file, JSON.stringify(outputSchema), { flag: "wx", mode: 0o600 });
+    await writeFile(file, "", { flag: "wx", mode: 0o600 });
+    isOurs = true;
     await chmod(file, 0o600);
-    return directory;
+    await writeFile(file, JSON.stringify(outputSchema));
+    return file;
   } catch (error) {
-    if (directory !== null) await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+    if (isOurs) await removeSchema(file);
     throw new Refusal("scratch_failed", `outputSchema could not be written: ${errorMessage(error)}`);
   }
+}
+
+/** What cannot be removed is in a directory for such files, and holds no secret. */
+async function removeSchema(file: string): Promise<void> {
+  await rm(file, { force: true }).catch(() => undefined);
 }
 
 async function runInvocation(

@@ -17,10 +17,13 @@ export interface RemoteLifeOptions extends LifeCallbacks {
   connect(handlers: ConnectionHandlers): AppServerConnection;
   readonly handlers: Omit<ConnectionHandlers, "onClose">;
   readonly clock: Clock;
+  /** Takes secrets out of what the server says of itself: it may send the token back. */
+  readonly redact: (text: string) => string;
 }
 
 /** @throws what `connect` throws: an endpoint that cannot be used at all. */
-export function startRemoteLife({ connect, handlers, clock, onDeaf, onEnd }: RemoteLifeOptions): Life {
+export function startRemoteLife(options: RemoteLifeOptions): Life {
+  const { connect, handlers, clock, redact, onDeaf, onEnd } = options;
   const ended = createDeferred<void>();
   let reason: string | null = null;
   let done = false;
@@ -30,7 +33,7 @@ export function startRemoteLife({ connect, handlers, clock, onDeaf, onEnd }: Rem
     onClose(error = null) {
       if (done) return;
       done = true;
-      if (error !== null) reason ??= errorMessage(error);
+      if (error !== null) reason ??= redact(errorMessage(error));
       // A refusal can be lifted on the other side without a word: it is tried again, and seldom.
       const refused = error instanceof DialError && error.refused;
       onDeaf();
@@ -57,7 +60,7 @@ export function startRemoteLife({ connect, handlers, clock, onDeaf, onEnd }: Rem
       timer.cancel();
     },
     abandon(why) {
-      reason ??= why;
+      reason ??= redact(why);
       client.abort();
     },
   };

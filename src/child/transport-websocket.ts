@@ -28,6 +28,8 @@ export interface WebSocketTransportOptions {
   readonly token?: string;
   /** Holds the token in its place; a file of its owner's alone, read when the transport connects. */
   readonly tokenFile?: string;
+  /** Told the token that was read, so that whoever writes down what the server says can leave it out. */
+  readonly onToken?: (token: string) => void;
   /** PEM of the authorities that a TLS server is trusted by, in the place of the system's. */
   readonly ca?: string;
   readonly clock?: Clock;
@@ -61,6 +63,8 @@ class WebSocketTransport implements Required<Transport> {
   #heldBytes = 0;
   #paused = false;
   #timer: Timer | undefined;
+  /** Answers to pings that are still on their way out. */
+  #pongsWaiting = 0;
   /** Set by any byte, cleared by the tick that reads it. */
   #heard = true;
   #pinged = false;
@@ -140,9 +144,10 @@ class WebSocketTransport implements Required<Transport> {
   }
 
   async #dial(): Promise<void> {
-    const { tokenFile, token, ca } = this.#options;
+    const { tokenFile, token, ca, onToken } = this.#options;
     try {
       const bearer = tokenFile === undefined ? token : await readBearerFile(tokenFile).catch(refuseTokenFile);
+      if (bearer !== undefined) onToken?.(bearer);
       const { socket, rest } = await dialWebSocket({
         endpoint: this.#endpoint, token: bearer, ca, clock: this.#clock, signal: this.#dialling.signal,
       });
@@ -189,8 +194,10 @@ class WebSocketTransport implements Required<Transport> {
 
   #pong(payload: Buffer): void {
     // One who pings without reading gets no more answers than may wait for it.
-    if (this.#phase !== "open" || (this.#socket?.writableLength ?? 0) > LIMITS.remoteSendBytesMax) return;
-    this.#write(encodeFrame(OPCODE.pong, payload, { maskKey: this.#maskKey() }));
+    if (this.#phase !== "open" || this.#pongsWaiting >= LIMITS.wsPongsWaitingMax) return;
+    this.#pongsWaiting += 1;
+    const pong = encodeFrame(OPCODE.pong, payload, { maskKey: this.#maskKey() });
+    this.#socket?.write(pong, () => void (this.#pongsWaiting -= 1));
   }
 
   #closedByPeer(code: number | null, reason: string): void {

@@ -53,7 +53,8 @@ export function dialWebSocket({ endpoint, token, ca, clock, signal }: DialOption
   const socket = openSocket(endpoint, ca);
   const key = randomBytes(16).toString("base64");
   const reader = createUpgradeReader(key);
-  const secrets = token === undefined ? [] : [token];
+  // Enough for a token that begins in what is told, so that it is known for one.
+  const bodyCharsMax = LIMITS.remoteRefusalCharsMax + (token?.length ?? 0);
   let refusal: { readonly answer: UpgradeAnswer & { ok: false }; body: string } | undefined;
   let bodyTimer: Timer | undefined;
   let step = "connecting";
@@ -70,18 +71,18 @@ export function dialWebSocket({ endpoint, token, ca, clock, signal }: DialOption
     fail(new DialError(`${step} took more than ${LIMITS.remoteConnectMs} ms`, false));
   });
   const refuse = (): void => {
-    if (refusal !== undefined) fail(refusalError(refusal.answer, refusal.body, secrets));
+    if (refusal !== undefined) fail(refusalError(refusal.answer, refusal.body, token));
   };
   const onData = (bytes: Buffer): void => {
     if (refusal !== undefined) {
-      refusal.body += bytes.toString("latin1", 0, LIMITS.remoteRefusalCharsMax);
-      if (refusal.body.length >= LIMITS.remoteRefusalCharsMax) refuse();
+      refusal.body += bytes.toString("latin1", 0, bodyCharsMax);
+      if (refusal.body.length >= bodyCharsMax) refuse();
       return;
     }
     const answer = reader.push(bytes);
     if (answer === null) return;
     if (!answer.ok) {
-      refusal = { answer, body: answer.rest.toString("latin1", 0, LIMITS.remoteRefusalCharsMax) };
+      refusal = { answer, body: answer.rest.toString("latin1", 0, bodyCharsMax) };
       // The body says why. A server that keeps the connection for more, or has said all, ends it or lets it be.
       bodyTimer = clock.after(LIMITS.remoteRefusalMs, refuse);
       return;
@@ -127,10 +128,14 @@ function openSocket(endpoint: WsEndpoint, ca: string | undefined): net.Socket {
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 function refusalError(
-  { status, message }: UpgradeAnswer & { ok: false }, body: string, secrets: readonly string[],
+  { status, message }: UpgradeAnswer & { ok: false }, body: string, token = "",
 ): DialError {
   const passing = status !== null && (status >= 500 || PASSING_STATUSES.has(status));
-  const why = firstLine(redact(body, secrets));
+  const secrets = [token];
+  // At the end of a body there may be the beginning of a token: left out where the cut may be codexd's own.
+  const mayBeCut = body.length > LIMITS.remoteRefusalCharsMax;
+  const told = redact(body, secrets);
+  const why = firstLine(mayBeCut ? told.slice(0, told.length - token.length) : told);
   const said = firstLine(redact(message, secrets));
   return new DialError(why === "" ? said : `${said}: ${why}`, !passing);
 }

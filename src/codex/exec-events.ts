@@ -55,7 +55,8 @@ function usageOf(usage: unknown): TokenUsage | null {
   if (!isObject(usage)) return null;
   const count = (name: string): number => {
     const value = usage[name];
-    return typeof value === "number" ? value : 0;
+    // JSON's 1e999 is Infinity, which no record can hold.
+    return Number.isSafeInteger(value) ? Number(value) : 0;
   };
   const inputTokens = count("input_tokens");
   const outputTokens = count("output_tokens");

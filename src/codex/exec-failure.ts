@@ -40,6 +40,9 @@ function lastWords(stderr: string): string {
   return chosen.join(" | ").slice(0, SENTENCE_CHARS_MAX);
 }
 
+/** Said on every run, or of the surroundings: never why one has failed. */
+const ROUTINE = ["Reading additional input from stdin", "Reading prompt from stdin", "WARNING:"] as const;
+
 function isRoutine(line: string): boolean {
-  return line.startsWith("Reading additional input from stdin") || line.startsWith("Reading prompt from stdin");
+  return ROUTINE.some((start) => line.startsWith(start));
 }

@@ -29,9 +29,10 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const REFUSED_VARIABLES = new RegExp(`^(?:${[
   "LD_.*", "DYLD_.*", "NODE_.*", "BASH_ENV", "ENV", "GIT_.*", "PYTHON.*", "PERL5.*", "RUBY.*", "CODEX_HOME",
   ".*_BASE_URL", ".*_PROXY", "PATH", "HOME", "BAA_CODEXD_.*", "CODEXD_.*",
-  // Of the same kinds: what shells and the JVM read before anything else, whom TLS trusts, Codex's own mark.
-  "BASHOPTS", "SHELLOPTS", "PS4", "IFS", "ZDOTDIR", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
-  "SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE", "CODEX_THREAD_ID",
+  // Of the same kinds: what libraries, shells and the JVM load or read before anything else, whom TLS trusts, Codex's
+  // own mark.
+  "GCONV_PATH", "OPENSSL_.*", "PERLLIB", "BASHOPTS", "SHELLOPTS", "PS4", "IFS", "ZDOTDIR", "JAVA_TOOL_OPTIONS",
+  "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE", "CODEX_THREAD_ID",
 ].join("|")})$`, "i");
 
 /** Not empty, because Codex refuses such a prompt; without NUL, which ends a text wherever C is at work. */

@@ -40,7 +40,7 @@ async function drive<T>(work: Promise<T>, clock: ReturnType<typeof createManualC
 test("nothing found is nothing stopped, without waiting", async () => {
   const clock = createManualClock();
   const processes = createTree(() => assert.fail("nobody is to be signalled"));
-  assert.deepEqual(await endMarkedProcesses("A=b", { processes, clock }), { stopped: [], survived: [] });
+  assert.deepEqual(await endMarkedProcesses(["A=b"], { processes, clock }), { stopped: [], survived: [] });
   assert.equal(clock.pending, 0);
 });
 
@@ -53,7 +53,7 @@ test("what starts others while it is ended is ended with them", async () => {
     if (next <= 4) living.set(next, entry(next));
     next += 1;
   }, () => [...living.values()]);
-  const report = await drive(endMarkedProcesses("A=b", { processes, clock }), clock);
+  const report = await drive(endMarkedProcesses(["A=b"], { processes, clock }), clock);
   assert.deepEqual(report.stopped.map(({ pid, command, signal }) => [pid, command, signal]),
     [1, 2, 3, 4].map((pid) => [pid, `command ${pid}`, "SIGKILL"]));
   assert.deepEqual(report.survived, []);

@@ -11,6 +11,7 @@ import { createCodexAppServerWebSocketTransport } from "../../src/child/transpor
 import { CodexdError } from "../../src/core/errors.ts";
 import type { EventDraft } from "../../src/core/event.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { redact } from "../../src/core/redact.ts";
 import { accepted, startFakeRemote, type FakeRemote } from "../support/fake-remote.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -29,6 +30,7 @@ async function rig(t: TestContext, { endpoint, remote }: { endpoint?: string; re
     startLife: (callbacks) => startRemoteLife({
       ...callbacks,
       clock,
+      redact: (text) => redact(text, ["s3cret"]),
       handlers: {
         onNotification: (method) => void said.push(method),
         onRequest: (id, method) => void said.push(`${method} ${id}`),
@@ -187,4 +189,19 @@ test("an endpoint that cannot be used at all is failed for good", async (t) => {
   assert.equal(supervisor.state.status, "failed");
   assert.deepEqual(types(), ["child.starting", "app-server.connect.failed", "child.failed"]);
   assert.deepEqual(clock.dueInMs, []);
+});
+
+test("a token that the server sends back, as it refuses the handshake or closes, is in no event", async (t) => {
+  const { server, clock, supervisor, events, types, until } = await rig(t);
+  server.on("initialize", () => ({ error: { code: -1, message: "bad s3cret" } }));
+  await supervisor.start();
+  await until(() => types().includes("child.restarting"));
+  assert.match(supervisor.state.lastError ?? "", /bad \[redacted\]/);
+  server.on("initialize", () => ({ userAgent: "fake/0.169.0 (x)" }));
+  await clock.advance(250);
+  await supervisor.ready();
+  server.peers.at(-1)?.closeFrame(1008, "no s3cret");
+  await until(() => types().includes("child.exited"));
+  assert.match(supervisor.state.lastError ?? "", /1008: no \[redacted\]/);
+  assert.ok(!JSON.stringify(events).includes("s3cret"));
 });

@@ -169,6 +169,21 @@ test("the ways in which the server can end it", async (t) => {
   }
 });
 
+test("of a flood of pings no more are answered than answers may wait", async (t) => {
+  const remote = await listen(t);
+  const end = connect(t, remote);
+  const peer = await remote.peer();
+  const pongs = (): number => peer.frames.filter((frame) => frame.startsWith("pong")).length;
+  const sent = 20 * LIMITS.wsPongsWaitingMax;
+  const flood = Buffer.alloc(2 * sent, encodeFrame(OPCODE.ping, Buffer.alloc(0)));
+  peer.socket.write(Buffer.concat([flood, encodeTextFrame("behind them")]));
+  assert.deepEqual(await end.count(1), ["behind them"]);
+  while (pongs() < LIMITS.wsPongsWaitingMax) await new Promise((resolve) => setImmediate(resolve));
+  peer.ping("last");
+  await peer.frame("pong last");
+  assert.ok(pongs() < sent / 2, `${pongs()} of ${sent}`);
+});
+
 test("a silent server is asked for a sign of life, and given up without one", async (t) => {
   const remote = await listen(t);
   const clock = createManualClock();

@@ -73,6 +73,23 @@ test("a server that sends the token back, or a body without an end, is not repea
   assert.ok(message.length < 500);
 });
 
+test("a token that stands where the told part of a body ends is not told in part", async (t) => {
+  const token = "s3cret-t0ken-of-the-remote";
+  const most = LIMITS.remoteRefusalCharsMax;
+  const bodies = [`${"x".repeat(most - 10)}${token} rest`, `${token} ${"x".repeat(most - 1)}${token.slice(0, 20)}`];
+  for (const body of bodies) {
+    for (let cut = 0; cut <= body.length; cut += 20) {
+      const remote = await refusing(t, () => `HTTP/1.1 401 Unauthorized\r\n\r\n${body.slice(0, cut)}`);
+      const failed = failure({ url: remote.url, token });
+      const peer = await remote.peer();
+      peer.socket.end(body.slice(cut));
+      const { message } = await failed;
+      assert.ok(!message.includes(token.slice(0, 4)), message);
+      assert.match(message, /: (?:x|\[redacted\])/);
+    }
+  }
+});
+
 test("the body of a refusal is waited for, until there is enough of it, and not for ever", async (t) => {
   const clock = createManualClock();
   const remote = await refusing(t, () => "HTTP/1.1 401 Unauthorized\r\nContent-Length: 900\r\n\r\n");

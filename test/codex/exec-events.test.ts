@@ -65,5 +65,8 @@ test("objects of another shape change nothing, and none throws", () => {
     { type: "thread.started", thread_id: null }, { type: "item.started", item: { type: "agent_message", text: "x" } },
   ];
   assert.deepEqual(fold(odd), NO_PROGRESS);
-  assert.deepEqual(fold([{ type: "turn.completed", usage: { input_tokens: "7" } }]).tokenUsage, usage(0, 0));
+  for (const count of ["7", Infinity, 0.5]) {
+    const usageOf = { input_tokens: count, output_tokens: 3 };
+    assert.deepEqual(fold([{ type: "turn.completed", usage: usageOf }]).tokenUsage, usage(0, 3));
+  }
 });

@@ -62,6 +62,7 @@ test("variables that load code or redirect credentials are refused by name, in a
     "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "BASH_ENV", "ENV", "GIT_SSH", "PYTHONPATH", "PERL5LIB",
     "RUBYOPT", "CODEX_HOME", "OPENAI_BASE_URL", "HTTPS_PROXY", "http_proxy", "no_proxy", "PATH", "Path", "HOME",
     "BAA_CODEXD_RUN_ID", "CODEXD_TOKEN", "CODEX_THREAD_ID", "SSL_CERT_FILE", "a b", "A=B", "", "1A", "A\0",
+    "GCONV_PATH", "openssl_conf", "PERLLIB",
   ];
   for (const name of refused) assert.match(pathOf({ env: { [name]: "x" } }), /^env\./, name);
   const taken = { CODEX_API_KEY: "k", MY_PATH: "/x", HOMEPAGE: "x", ENVIRONMENT: "x", _: "", nodeish: "" };

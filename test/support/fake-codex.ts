@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
  * As `exec` it takes TEXT, GAP=ms, FAIL, NOISE, STDERR, BIGLINE, HANG (with a command under way) as above, and:
  *   STUBBORN (the same, deaf to SIGINT)  ESCAPE (a command leaves its session, loses its parent, holds stdout open)
  *   BARE (that one also without its mark)  NOGIT  CUT (no turn.completed)  EXIT=code
+ *   RESTRICTED (a command that leaves its session, with the mark of its thread alone)
  *   FLOOD=blocks of 64 KiB on both outputs  DUMP=file; (writes what it was given: args, env, cwd, stdin, schema)
  */
 export const FAKE_CODEX_PATH = fileURLToPath(new URL("../fixtures/fake-codex/main.mjs", import.meta.url));

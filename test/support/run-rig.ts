@@ -57,6 +57,7 @@ export interface RunRigOptions {
   /** What another rig has left: the same files and records, as after a restart. */
   readonly from?: Pick<RunRig, "store" | "disk">;
   readonly begin?: boolean;
+  readonly keepUnrecorded?: boolean;
   readonly log?: Logger;
 }
 
@@ -75,6 +76,7 @@ export async function createRunRig(options: RunRigOptions = {}): Promise<RunRig>
   const runs = createRuns({
     config: { repoRoot: "/", runs: { command: "/bin/codex", args: ["main.mjs"], max, maxQueued } },
     store, files, gate, clock, log, tally,
+    keepUnrecorded: options.keepUnrecorded,
     executor: options.executor ?? fakeExecutor(processes),
     endLeftovers: async (runId) => {
       sought.push(runId);
