@@ -12,11 +12,11 @@ import { systemUuid } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
 import type { StopReport } from "./core/processes.ts";
 import type { DaemonState, Identity, SessionRecord, TurnRecord } from "./core/records.ts";
+import type { CreateSessionInput, RegisterSessionInput, StartTurnInput } from "./core/requests.ts";
 import type { RunRecord, StartRunInput } from "./core/runs.ts";
 import { noEdge, requireDirectory, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
-import { clockOf, delivery, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
+import { clockOf, createEventListeners, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
 import { buildParts, idleChild, type Parts } from "./parts.ts";
-import type { CreateSessionInput, StartTurnInput } from "./service/inputs.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
 import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
@@ -25,8 +25,6 @@ import { storeOptions } from "./state-store.ts";
 import { openStore } from "./store/store.ts";
 import type { Recovery } from "./store/types.ts";
 
-export type { CodexdDaemonOptions } from "./daemon-options.ts";
-
 /** While one runs it keeps its process alive, as a server does. */
 export class CodexdDaemon {
   readonly #config: CodexdConfig;
@@ -34,6 +32,9 @@ export class CodexdDaemon {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #pid: number;
+  readonly #listeners: ReturnType<typeof createEventListeners>;
+  /** Also of one that has stopped. */
+  #tables: CodexdStore["tables"] | undefined;
   #parts: Parts | undefined;
   #started = false;
   #opening: Promise<void> | undefined;
@@ -54,6 +55,7 @@ export class CodexdDaemon {
     this.#clock = clockOf(options);
     this.#pid = options.processId ?? process.pid;
     this.#log = options.log ?? silentLogger;
+    this.#listeners = createEventListeners(this.#log, options.onEvent);
   }
 
   /**
@@ -110,23 +112,22 @@ export class CodexdDaemon {
     this.#hold = setInterval(() => undefined, LIMITS.timerMsMax);
     this.#startedAt = isoTime(this.#clock.now());
     this.#stoppedAt = null;
+    this.#tables = store.tables;
     this.#parts = await buildParts({
       config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options,
       daemonState: () => this.#daemonState(),
       edge: () => this.getServiceStatus(),
       isStopping: () => this.#stopping !== undefined,
     });
-    const { onEvent } = this.#options;
-    if (onEvent !== undefined) this.subscribe(onEvent);
+    store.subscribe((batch) => this.#listeners.tell(batch));
     const { nodeId, version } = this.#config;
-    const { daemonId } = identity;
     store.append({
       level: "info", type: "daemon.started", message: `codexd ${version} started`,
-      detail: { daemonId, nodeId, version, pid: this.#pid, clean: recovery.clean },
+      detail: { daemonId: identity.daemonId, nodeId, version, pid: this.#pid, clean: recovery.clean },
     });
-    const { open, remote } = this.#parts;
+    const { open, remote, tally } = this.#parts;
     const outliving = remote ? { open, endpoint: this.#config.server.endpoint } : undefined;
-    await endAbandonedTurns(store, this.#clock, outliving);
+    await endAbandonedTurns(store, this.#clock, outliving, tally);
     await this.#parts.services.runs.recover();
     void this.#parts.retention.start();
   }
@@ -211,51 +212,51 @@ export class CodexdDaemon {
     this.#edge = edge;
   }
 
-  async createSession(input: CreateSessionInput): Promise<SessionRecord> {
+  async createSession(input: CreateSessionInput = {}): Promise<SessionRecord> {
     return (await this.#require().services.sessions.create(input)).session;
   }
 
-  registerSession(input: Pick<CreateSessionInput, "purpose" | "threadId" | "metadata">): Promise<SessionRecord> {
+  async registerSession(input: RegisterSessionInput = {}): Promise<SessionRecord> {
     return this.#require().services.sessions.register(input);
   }
 
-  closeSession(sessionId: string): Promise<StopOutcome> {
+  async closeSession(sessionId: string): Promise<StopOutcome> {
     return this.#require().services.sessions.close(sessionId);
   }
 
-  createTurn(input: StartTurnInput): Promise<AcceptedTurn> {
-    return this.#require().services.turns.start(input);
+  async createTurn(input: StartTurnInput): Promise<AcceptedTurn & { readonly accepted: true }> {
+    return { accepted: true, ...(await this.#require().services.turns.start(input)) };
   }
 
-  getTurn(id: string): Promise<TurnRecord> {
+  async getTurn(id: string): Promise<TurnRecord> {
     return this.#require().services.turns.get(id, 0);
   }
 
-  createRun(input: StartRunInput): Promise<RunRecord> {
+  async createRun(input: StartRunInput): Promise<RunRecord> {
     return this.#require().services.runs.start(input);
   }
 
-  cancelRun(runId: string): Promise<StopReport & { readonly run: RunRecord }> {
+  async cancelRun(runId: string): Promise<StopReport & { readonly run: RunRecord }> {
     return this.#require().services.runs.cancel(runId);
   }
 
   /** Null when there is no such run. Without what lies in its files, as those of `listRuns` are. */
   getRun(runId: string): RunRecord | null {
-    return this.#require().store.tables.run.get(runId) ?? null;
+    return this.#tables?.run.get(runId) ?? null;
   }
 
   listRuns(): RunRecord[] {
-    return [...this.#require().store.tables.run.newestFirst()];
+    return [...(this.#tables?.run.newestFirst() ?? [])];
   }
 
   /** Null when there is no such session. */
   getSession(sessionId: string): SessionRecord | null {
-    return this.#require().store.tables.session.get(sessionId) ?? null;
+    return this.#tables?.session.get(sessionId) ?? null;
   }
 
   /** All of them, newest first. */
   listSessions(): SessionRecord[] {
-    return [...this.#require().store.tables.session.newestFirst()];
+    return [...(this.#tables?.session.newestFirst() ?? [])];
   }
 
   /** Of a daemon that has stopped the last one; before the first start it has no `daemonId`. */
@@ -269,9 +270,9 @@ export class CodexdDaemon {
     return this.#edge?.() ?? noEdge(this.#config);
   }
 
-  /** Every event from now on, right after it was journaled, until the daemon stops. */
+  /** Every event from now on, right after it was journaled; before the first start too, and over stops and starts. */
   subscribe(listener: EventListener): { unsubscribe(): void } {
-    return { unsubscribe: this.#require().store.subscribe(delivery(listener, this.#log)) };
+    return this.#listeners.add(listener);
   }
 
   #daemonState(): DaemonState {

@@ -61,6 +61,8 @@ export const LIMITS = {
   journalPendingBytesMax: 16 * MIB,
   journalBatchBytesMax: 4 * MIB,
   journalSegmentBytes: 32 * MIB,
+  /** Of a journal that is to be small: each close of a segment writes the checkpoints. */
+  journalSegmentBytesMin: 64 * KIB,
   journalSyncMs: SECOND,
   seqCeilingStep: 1_000_000,
   checkpointMs: SECOND,
@@ -111,7 +113,10 @@ export const LIMITS = {
   wsPingMs: 20 * SECOND,
   /** How often one shared timer looks for silent and for slow peers. */
   wsTickMs: SECOND,
-  /** A peer that lets this many pongs wait is not read from until it has taken half of them. */
+  /**
+   * A peer that lets this many pongs wait is not read from until it has taken half of them; a remote app-server, whose
+   * turns go on, gets no more of them until then.
+   */
   wsPongsWaitingMax: 1024,
   wsCloseMs: 2 * SECOND,
   /** A slow reader has this long above the soft bound, none above the hard one. */
@@ -139,8 +144,10 @@ export const LIMITS = {
   runTextBytesMax: 64 * KIB,
   /** Prompts and inputs over this lie in a file beside the line. */
   inlineInputBytesMax: 16 * KIB,
-  /** Results over this lie in a file beside the line. */
-  inlineResultBytesMax: 64 * KIB,
+  /** Results over this lie in a file beside the line: 10,000 of them are in memory, and in each checkpoint. */
+  inlineResultBytesMax: 2 * KIB,
+  /** What is kept inline of a prompt and a last message inside such a result: the record has both once already. */
+  inlineExcerptBytesMax: KIB,
   /** A run that was told to end and whose executor does not answer by then is ended in the records without it. */
   runGiveUpMs: 12 * SECOND,
   /** Output of a run that waits for the disk; above it no more is read of it. */

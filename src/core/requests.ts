@@ -24,6 +24,9 @@ export interface CreateSessionInput {
   readonly metadata?: Record<string, string> | undefined;
 }
 
+/** Codex is not asked; `threadId` is resumed when a turn first needs it. */
+export type RegisterSessionInput = Pick<CreateSessionInput, "purpose" | "threadId" | "metadata">;
+
 /** Settings that a turn brings along; they stay with the thread for later turns. */
 export interface TurnOverrides {
   readonly approvalPolicy?: ApprovalPolicy | undefined;

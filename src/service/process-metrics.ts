@@ -34,8 +34,8 @@ export function createProcessMetrics(clock: Clock): ProcessMetrics {
     if (histogram === null) {
       histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
       histogram.enable();
-      return [];
     }
+    // The first scrape finds nothing measured yet, which is no delay: a figure that comes and goes breaks alerts.
     const families = describeDelay(histogram);
     histogram.reset();
     return families;

@@ -9,6 +9,7 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
+import { createTally, type Tally } from "./metrics.ts";
 import { finishedEvent, sessionAfter, type OpenTurns, type TurnOutcome } from "./open-turns.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
@@ -20,13 +21,15 @@ export interface OutlivingTurns {
 }
 
 /** Ends every turn that the journal calls under way, or opens it again; gives the number of those that were ended. */
-export async function endAbandonedTurns(store: CodexdStore, clock: Clock, outliving?: OutlivingTurns): Promise<number> {
+export async function endAbandonedTurns(
+  store: CodexdStore, clock: Clock, outliving?: OutlivingTurns, tally: Pick<Tally, "turns"> = createTally(),
+): Promise<number> {
   const underWay = [...store.tables.turn.newestFirst()].filter((turn) => turn.status === "inProgress").reverse();
   let ended = 0;
   for (const turn of underWay) {
     const found = await readBack(store, turn);
     if (found.end === null && outliving !== undefined && reopen(store, turn, found.receipt, outliving)) continue;
-    endAbandoned(store, clock, turn, found);
+    tally.turns[endAbandoned(store, clock, turn, found)] += 1;
     ended += 1;
   }
   await store.settled();
@@ -40,17 +43,20 @@ function reopen(store: CodexdStore, turn: TurnRecord, receipt: Receipt, { open, 
   return true;
 }
 
-function endAbandoned(store: CodexdStore, clock: Clock, turn: TurnRecord, { receipt, end }: ReadBack): void {
+function endAbandoned(
+  store: CodexdStore, clock: Clock, turn: TurnRecord, { receipt, end }: ReadBack,
+): TurnOutcome["status"] {
   const submitted = turn.turnId === null;
   const message = submitted
     ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
     : "the daemon died while the turn ran";
   const now = isoTime(clock.now());
+  const status = end?.status ?? "interrupted";
   const ended: TurnRecord = {
     ...turn,
     finalMessage: receipt.finalMessage,
     tokenUsage: receipt.tokenUsage,
-    status: end?.status ?? "interrupted",
+    status,
     error: end === null ? ownTurnError(submitted ? "not_answered" : "daemon_restarted", message) : receipt.error,
     completedAt: end?.at ?? now,
     durationMs: turn.startedAt === null ? null : Math.max(0, Date.parse(end?.at ?? now) - Date.parse(turn.startedAt)),
@@ -61,6 +67,7 @@ function endAbandoned(store: CodexdStore, clock: Clock, turn: TurnRecord, { rece
     if (session === undefined) return { put: { turn: record } };
     return { put: { turn: record, session: sessionAfter(session, record, end !== null, now) } };
   });
+  return status;
 }
 
 interface ReadBack {

@@ -76,7 +76,7 @@ export function endedRecord(
     Buffer.byteLength(JSON.stringify(both)) <= LIMITS.inlineResultBytesMax;
   if (isShort) return { record, whole: null };
   return {
-    record: { ...record, finalMessage: cutOrNull(finalMessage), result: cutResult(both) },
+    record: { ...record, finalMessage: cutOrNull(finalMessage, LIMITS.inlineInputBytesMax), result: cutResult(both) },
     whole: { prompt, finalMessage, result: both },
   };
 }
@@ -167,19 +167,19 @@ export function cutText(text: string, bytesMax: number): string {
   return new TextDecoder().decode(Buffer.from(text).subarray(0, bytesMax), { stream: true });
 }
 
-function cutOrNull(text: string | null): string | null {
-  return text === null ? null : cutText(text, LIMITS.inlineInputBytesMax);
+function cutOrNull(text: string | null, bytesMax: number): string | null {
+  return text === null ? null : cutText(text, bytesMax);
 }
 
 function cutResult(both: RunRecord["result"]): RunRecord["result"] {
   if (both === null) return null;
   const { invocation, result } = both;
-  const lastMessage = cutOrNull(result?.lastMessage ?? null);
-  const short = Buffer.byteLength(JSON.stringify(invocation.args)) <= LIMITS.inlineInputBytesMax;
+  const lastMessage = cutOrNull(result?.lastMessage ?? null, LIMITS.inlineExcerptBytesMax);
+  const short = Buffer.byteLength(JSON.stringify(invocation.args)) <= LIMITS.inlineExcerptBytesMax;
   return {
     invocation: {
       ...invocation,
-      prompt: cutText(invocation.prompt, LIMITS.inlineInputBytesMax),
+      prompt: cutText(invocation.prompt, LIMITS.inlineExcerptBytesMax),
       args: short ? invocation.args : [],
     },
     result: result === null

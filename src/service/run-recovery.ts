@@ -7,7 +7,10 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { errorMessage } from "../core/errors.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import type { RunFiles } from "../store/run-files.ts";
+import type { Tally } from "./metrics.ts";
 import { endedEvent, endedRecord, ownEnd } from "./run-records.ts";
+import { dropSecrets } from "./run-requests.ts";
 import type { CodexdStore } from "./tables.ts";
 
 /** Ends the processes that carry the mark of the run. */
@@ -18,9 +21,12 @@ export interface RunRecoveryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly endLeftovers: EndLeftovers;
+  readonly files: RunFiles;
+  readonly tally: Pick<Tally, "runs">;
 }
 
-export async function endAbandonedRuns({ store, clock, log, endLeftovers }: RunRecoveryOptions): Promise<void> {
+export async function endAbandonedRuns(options: RunRecoveryOptions): Promise<void> {
+  const { store, clock, log, files, tally, endLeftovers } = options;
   const abandoned = [...store.tables.run.newestFirst()].filter(({ status }) => status === "running").reverse();
   const stops = await Promise.all(abandoned.map(({ runId }) =>
     endLeftovers(runId).catch((error: unknown): StopReport => {
@@ -33,6 +39,20 @@ export async function endAbandonedRuns({ store, clock, log, endLeftovers }: RunR
     const end = ownEnd("failed", "interrupted", `the daemon died while the run was under way${survivors}`, stop);
     const { record } = endedRecord(run, end, run.prompt, isoTime(clock.now()));
     store.append(endedEvent(record, end), { put: { run: record } });
+    tally.runs.failed += 1;
   });
   await store.settled();
+  for (const { runId } of abandoned) await dropSecrets(files, log, runId);
+}
+
+/** What lies there without a record: a crash came between the file and the line that names it, or that drops it. */
+export async function removeUnrecorded(options: Pick<RunRecoveryOptions, "store" | "files" | "log">): Promise<void> {
+  const { store, files, log } = options;
+  try {
+    const unrecorded = (await files.runIds()).filter((runId) => store.tables.run.get(runId) === undefined);
+    for (const runId of unrecorded) await files.remove(runId);
+    if (unrecorded.length > 0) log.info("removed the files of runs that have no record", { runs: unrecorded.length });
+  } catch (error) {
+    log.warn("files of runs that have no record could not be removed", { reason: errorMessage(error) });
+  }
 }

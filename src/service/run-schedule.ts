@@ -16,13 +16,14 @@ import type { Tally } from "./metrics.ts";
 import { startRunLife, type RunLife, type StopReason } from "./run-life.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { endedEvent, endedRecord, ownEnd, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
-import { endAbandonedRuns, type EndLeftovers } from "./run-recovery.ts";
+import { endAbandonedRuns, removeUnrecorded, type EndLeftovers } from "./run-recovery.ts";
+import { dropSecrets, readRequest } from "./run-requests.ts";
 import type { CodexdStore } from "./tables.ts";
 
 /** A run that has not ended. */
 export interface OpenRun {
   record: RunRecord;
-  /** Null where only its file has it, after a restart. */
+  /** Null where only its file has it: a long one, or after a restart. */
   request: StoredRequest | null;
   life: RunLife | null;
   /** Somebody wants it ended; it may not live yet. */
@@ -44,6 +45,8 @@ export interface RunScheduleOptions {
   /** Ends what a run of a daemon that died has left behind. */
   readonly endLeftovers: EndLeftovers;
   readonly tally: Pick<Tally, "runs">;
+  /** Files of runs without a record stay: records may have been lost. */
+  readonly keepUnrecorded?: boolean | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Takes secrets out of text. */
@@ -55,7 +58,7 @@ export interface RunSchedule {
   readonly underWay: number;
   readonly waiting: number;
   /** Gives the run its place; it may be started once `journaled` has resolved. Rejects as that does. */
-  add(run: RunRecord, request: StoredRequest, journaled: Promise<unknown>): Promise<OpenRun>;
+  add(run: RunRecord, request: StoredRequest | null, journaled: Promise<unknown>): Promise<OpenRun>;
   /** Gives what was stopped, once the run has ended; nothing where it had. */
   cancel(runId: string): Promise<StopReport>;
   /** Gives what resolves when there is more output than at the time of this call, or the run has ended. */
@@ -119,16 +122,16 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
 
   const start = async (run: OpenRun): Promise<void> => {
     const { runId } = run.record;
-    const request = run.request ?? readStored(await files.readDocument(runId, "request.json"));
+    // First, so that runs that start at the same time are told in the order in which they came.
+    if (run.why === null && !(await writeStarted(run))) return;
+    queue.remove(runId);
+    const request = run.request ?? await readRequest(files, runId);
+    if (request !== null) await dropSecrets(files, log, runId, request);
+    if (run.why !== null) return finish(run, unbegun(run.why), request?.prompt ?? run.record.prompt);
     if (request === null) {
       const message = "what it was asked for could not be read from its file";
       return finish(run, ownEnd("failed", "request_lost", message), run.record.prompt);
     }
-    if (run.why === "daemon_stopped") return queue.release(runId);
-    if (run.why === null && !(await writeStarted(run))) return;
-    queue.remove(runId);
-    if (run.why !== null) return finish(run, unbegun(run.why), request.prompt);
-    await withoutSecrets(runId, request);
     run.life = startRunLife({
       run: run.record, request, store, files, clock, log,
       command: { command: config.runs.command, commandArgs: config.runs.args },
@@ -157,15 +160,6 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
     }
     run.record = record;
     return true;
-  };
-
-  /** Once it is started nobody needs the environment's values again. */
-  const withoutSecrets = async (runId: string, request: StoredRequest): Promise<void> => {
-    if (request.env === undefined) return;
-    const env = Object.fromEntries(Object.keys(request.env).map((name) => [name, "[not kept]"]));
-    await files.writeDocument(runId, "request.json", { ...request, env }).catch((error: unknown) => {
-      log.warn("the environment of a run stays in its file", { runId, reason: errorMessage(error) });
-    });
   };
 
   const pump = (): void => {
@@ -198,6 +192,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
     run.record = record;
     forget(run);
     settle(run, end);
+    await dropSecrets(files, log, runId, run.request);
     return NOTHING_STOPPED;
   };
 
@@ -248,6 +243,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
 
     async recover() {
       await endAbandonedRuns(options);
+      if (options.keepUnrecorded !== true) await removeUnrecorded(options);
       const queued = [...store.tables.run.newestFirst()].filter(({ status }) => status === "queued").reverse();
       for (const record of queued) make(record, null, Promise.resolve());
     },
@@ -287,9 +283,4 @@ function unbegun(why: StopReason): RunEnd {
   return why === "cancelled"
     ? ownEnd("cancelled", why, "the run was cancelled before its process was started")
     : ownEnd("failed", why, "codexd was stopped before the process was started");
-}
-
-function readStored(document: Record<string, unknown> | null): StoredRequest | null {
-  // codexd's own file, closed to others: what a caller may ask was checked before it was written.
-  return typeof document?.["prompt"] === "string" ? (document as unknown as StoredRequest) : null;
 }

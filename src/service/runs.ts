@@ -9,11 +9,10 @@ import { CodexdError, errorMessage } from "../core/errors.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import { runSummary, type RunRecord, type StartRunInput } from "../core/runs.ts";
-import { mayPass } from "../store/disk.ts";
-import type { RunFiles } from "../store/run-files.ts";
 import { requireDirectory } from "./directories.ts";
 import { readPage } from "./pages.ts";
-import { hasWholePrompt, queuedRecord, runEvent, withWhole, type StoredRequest } from "./run-records.ts";
+import { hasWholePrompt, queuedRecord, runEvent, withWhole } from "./run-records.ts";
+import { readRequest, writeRequest } from "./run-requests.ts";
 import { createRunSchedule, type OpenRun, type RunScheduleOptions } from "./run-schedule.ts";
 import type { RunOutput, RunService } from "./services.ts";
 import { requireSession } from "./threads.ts";
@@ -56,7 +55,8 @@ export function createRuns(options: RunsOptions): Runs {
     const { max, maxQueued } = config.runs;
     if (schedule.underWay + schedule.waiting + arriving < max + maxQueued) return;
     const message = `${max} runs at a time and ${maxQueued} waiting are the most; try again later`;
-    const { underWay, waiting } = schedule;
+    const { underWay } = schedule;
+    const waiting = schedule.waiting + arriving;
     throw new CodexdError("too_many_runs", message, { underWay, waiting, max, maxQueued });
   };
 
@@ -74,7 +74,9 @@ export function createRuns(options: RunsOptions): Runs {
     try {
       gate.assertNotDraining();
       const journaled = store.commit(runEvent("run.queued", "run queued", run), { put: { run } });
-      return { queued: run, open: await schedule.add(run, request, journaled) };
+      // A thousand long prompts wait in their files, not in memory.
+      const kept = hasWholePrompt(run) ? request : null;
+      return { queued: run, open: await schedule.add(run, kept, journaled) };
     } catch (error) {
       await files.remove(run.runId).catch((reason: unknown) => {
         log.warn("the files of a run that was refused stay", { runId: run.runId, reason: errorMessage(reason) });
@@ -85,13 +87,16 @@ export function createRuns(options: RunsOptions): Runs {
 
   const get = async (runId: string): Promise<RunRecord> => {
     const run = requireRun(runId);
-    const document = run.finishedAt !== null ? "result.json" : hasWholePrompt(run) ? null : "request.json";
-    const [whole] = await Promise.all([
-      document === null ? null : files.readDocument(runId, document),
-      store.settled(),
-    ]);
-    if (whole === null) return run;
-    return withWhole(run, document === "request.json" ? { prompt: whole["prompt"] } : whole);
+    const [whole] = await Promise.all([readWhole(run), store.settled()]);
+    return whole === null ? run : withWhole(run, whole);
+  };
+
+  /** What was cut from the record; the prompt of a run that has no result of its own stands in its request alone. */
+  const readWhole = async (run: RunRecord): Promise<Record<string, unknown> | null> => {
+    const result = run.finishedAt === null ? null : await files.readDocument(run.runId, "result.json");
+    if (result !== null || hasWholePrompt(run)) return result;
+    const request = await readRequest(files, run.runId);
+    return request === null ? null : { prompt: request.prompt };
   };
 
   return {
@@ -155,14 +160,4 @@ export function createRuns(options: RunsOptions): Runs {
       return schedule.waiting + arriving;
     },
   };
-}
-
-async function writeRequest(files: RunFiles, runId: string, request: StoredRequest): Promise<void> {
-  try {
-    await files.writeDocument(runId, "request.json", request);
-  } catch (error) {
-    if (!mayPass(error)) throw error;
-    const message = `the run was not queued: its request cannot be written (${errorMessage(error)})`;
-    throw new CodexdError("storage_full", message);
-  }
 }

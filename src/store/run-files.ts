@@ -30,9 +30,13 @@ export interface RunFiles {
   readOutput(
     runId: string, stream: RunStream, after: number, bytesMax: number,
   ): Promise<{ readonly bytes: Buffer; readonly size: number }>;
+  /** Of which runs there is anything. */
+  runIds(): Promise<string[]>;
   /** Removes a document, or everything of the run; what is not there is no error. */
   remove(runId: string, document?: RunDocument): Promise<void>;
 }
+
+const ENDINGS: ReadonlySet<string> = new Set([...RUN_STREAMS, ...RUN_DOCUMENTS]);
 
 /** @throws {ExitError} `config` when the directory cannot be the user's own and closed. */
 export async function openRunFiles(disk: Disk, directory: string, clock: Clock): Promise<RunFiles> {
@@ -70,6 +74,13 @@ export async function openRunFiles(disk: Disk, directory: string, clock: Clock):
       } finally {
         await handle.close();
       }
+    },
+    async runIds() {
+      const ids = (await disk.list(directory)).flatMap((name) => {
+        const [id = "", ...rest] = name.split(".");
+        return id.startsWith("run_") && ENDINGS.has(rest.join(".")) ? id : [];
+      });
+      return [...new Set(ids)];
     },
     async remove(runId, document) {
       const all = document === undefined ? [...RUN_STREAMS, ...RUN_DOCUMENTS] : [document];

@@ -43,6 +43,8 @@ const PARTS: StoreParts = { lock: acquireLock, segmentBytes: LIMITS.journalSegme
 
 /** How many of the newest events are looked at for `recentEvents` after a start. */
 const RECENT_LOOKBACK = 10_000;
+/** In so many segments at least a journal is kept. */
+const SEGMENTS_WANTED = 8;
 /** So much of the journal may stand between the end and a checkpoint whose table does not change. */
 const LAG_SEGMENTS_MAX = 4;
 
@@ -73,8 +75,7 @@ async function open<T extends Tables>(
   const { stateDir, logsDir, clock } = options;
   await openPrivateDirectory(disk, stateDir);
   await openPrivateDirectory(disk, logsDir);
-  const lock = await parts.lock(disk, stateDir);
-  disposer.add(() => lock.release());
+  const lock = await lockDirectories(options, disk, parts, disposer);
   for (const directory of new Set([stateDir, logsDir])) await removeTemporaryFiles(disk, directory);
 
   const stateFile = path.join(stateDir, "daemon-state.json");
@@ -83,6 +84,20 @@ async function open<T extends Tables>(
   const recovered = await recover(options, disk, previous);
   const store = await assemble(options, disk, parts, { ...recovered, lock, stateFile, previous });
   return { store, recovery: { clean: previous.clean, previousState: previous.document }, identity };
+}
+
+/** A logs directory elsewhere has a lock of its own: other daemons may be told to write there too. */
+async function lockDirectories<T extends Tables>(
+  { stateDir, logsDir }: StoreOptions<T>, disk: Disk, parts: StoreParts, disposer: Disposer,
+): Promise<Lock> {
+  const locks = createDisposer();
+  disposer.add(() => locks.dispose());
+  const isInside = logsDir === stateDir || logsDir.startsWith(`${stateDir}${path.sep}`);
+  for (const directory of isInside ? [stateDir] : [stateDir, logsDir]) {
+    const lock = await parts.lock(disk, directory);
+    locks.add(() => lock.release());
+  }
+  return { release: () => locks.dispose() };
 }
 
 interface Recovered {
@@ -136,6 +151,9 @@ async function assemble<T extends Tables>(
   const { clock, log, durability, logsDir, stateDir, journalMaxBytes } = options;
   const { lastSeq, journal: recovered, previous, stateFile, lock } = found;
   const { segments, headSeq } = recovered;
+  // Only whole segments go: what is kept is to come near the limit, however small that is.
+  const fitting = Math.max(LIMITS.journalSegmentBytesMin, journalMaxBytes / SEGMENTS_WANTED);
+  const segmentBytes = Math.min(parts.segmentBytes, fitting);
   const notices = await repairFiles(disk, found);
 
   const recent = new RecentEvents(options.recentEventsMax);
@@ -145,7 +163,7 @@ async function assemble<T extends Tables>(
   const writer = new SegmentWriter({
     disk,
     directory: logsDir,
-    segmentBytes: parts.segmentBytes,
+    segmentBytes,
     segments,
     startNew: lastSeq > headSeq,
     onClosed: () => checkpoints.segmentClosed(),
@@ -169,7 +187,7 @@ async function assemble<T extends Tables>(
     disk, clock, log, journal, recent,
     targets: found.tables,
     recentFile: path.join(stateDir, "recent-events.json"),
-    needed: () => seqBehind(segments, Math.min(LAG_SEGMENTS_MAX * parts.segmentBytes, journalMaxBytes / 4)),
+    needed: () => seqBehind(segments, Math.min(LAG_SEGMENTS_MAX * segmentBytes, journalMaxBytes / 4)),
     onWritten: () => void retention.run(),
     onFailed: (error) => journal.fail(error),
   });

@@ -6,6 +6,7 @@ import { test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
 import { toEvent } from "../../src/codex/notifications.ts";
+import { createTally } from "../../src/service/metrics.ts";
 import { endAbandonedTurns } from "../../src/service/recovery.ts";
 import { createServiceRig, type ServiceRig } from "../support/service-rig.ts";
 
@@ -20,7 +21,9 @@ test("a turn that ran ends as interrupted, its receipt read back from the journa
   rig.say("item/completed", { threadId: "x", turnId: "turn-1", item: item("nor this") });
   await rig.store.settled();
   // A new daemon knows the records alone.
-  assert.equal(await endAbandonedTurns(rig.store, systemClock), 1);
+  const tally = createTally();
+  assert.equal(await endAbandonedTurns(rig.store, systemClock, undefined, tally), 1);
+  assert.deepEqual(tally.turns, { completed: 0, failed: 0, interrupted: 1 });
   const turn = rig.store.tables.turn.get((await rig.turns.list({
     limit: 1, cursor: null, sessionId, status: null,
   })).records[0]?.submissionId ?? "");

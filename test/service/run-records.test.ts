@@ -59,13 +59,32 @@ test("a result is inline up to its limit, and beside the line above it", () => {
 test("a long message and long arguments are cut too", () => {
   const long = "x".repeat(LIMITS.inlineInputBytesMax + 1);
   const fits = endedRecord(queued(), endWith({ result: makeResult({ lastMessage: long.slice(1) }) }), "p", NOW);
-  assert.equal(fits.whole, null);
+  assert.equal(fits.record.finalMessage, long.slice(1));
   const end = endWith({ result: makeResult({ lastMessage: long }), invocation: { ...invocation, args: [long] } });
   const { record, whole } = endedRecord(queued(), end, "p", NOW);
-  assert.deepEqual([record.finalMessage, record.result?.result?.lastMessage], [long.slice(1), long.slice(1)]);
+  assert.equal(record.finalMessage, long.slice(1));
   assert.deepEqual([record.result?.invocation.args, whole?.finalMessage], [[], long]);
   assert.equal(record.summary?.length, LIMITS.finalMessageEventCharsMax);
   assert.equal((endedEvent(record, end).detail["finalMessage"] as string).length, LIMITS.finalMessageEventCharsMax);
+});
+
+test("of a result beside the line the record keeps only the beginning of what it has once already", () => {
+  for (const more of [0, 1]) {
+    const text = "x".repeat(LIMITS.inlineExcerptBytesMax + more);
+    const result = makeResult({ lastMessage: text, stdout: "y".repeat(LIMITS.inlineResultBytesMax) });
+    const end = endWith({ result, invocation: { ...invocation, prompt: text } });
+    const { record } = endedRecord(queued(text), end, text, NOW);
+    const shown = [record.result?.invocation.prompt.length, record.result?.result?.lastMessage?.length];
+    assert.deepEqual(shown, [LIMITS.inlineExcerptBytesMax, LIMITS.inlineExcerptBytesMax]);
+    assert.deepEqual([record.prompt, record.finalMessage], [text, text]);
+  }
+});
+
+test("what ten thousand ended runs keep in memory stays small, whatever they have printed", () => {
+  const text = "x".repeat(LIMITS.runTextBytesMax);
+  const result = makeResult({ stdout: text, stderr: text, jsonEvents: [{ text }], jsonParseErrors: [text] });
+  const { record } = endedRecord(queued(), endWith({ result }), "p", NOW);
+  assert.ok(JSON.stringify(record).length < 2048, `${JSON.stringify(record).length} characters`);
 });
 
 test("a long prompt has its result beside the line, even where that is none", () => {

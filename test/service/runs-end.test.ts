@@ -249,7 +249,7 @@ test("a whole result that cannot be written is told in the log, and the run ends
   const rig = await createRunRig({ log });
   const { runId } = await rig.start({ env: { A: "1" } });
   rig.disk.fault = (operation) => (operation === "open" ? { error: errnoError("EIO") } : undefined);
-  rig.processes[0]?.succeed("x".repeat(LIMITS.inlineResultBytesMax));
+  rig.processes[0]?.succeed("x".repeat(LIMITS.inlineInputBytesMax + 1));
   await rig.settle();
   rig.disk.fault = () => undefined;
   const run = await rig.runs.get(runId);

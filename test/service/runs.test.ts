@@ -203,11 +203,12 @@ test("a long prompt and a long result are whole for who asks for the run, and cu
   assert.equal((await rig.runs.get(run.runId)).prompt, prompt, "while it runs");
   const inTable = rig.store.tables.run.get(run.runId);
   assert.ok(Buffer.byteLength(inTable?.prompt ?? "") <= LIMITS.inlineInputBytesMax);
-  const long = "x".repeat(LIMITS.inlineResultBytesMax);
+  const long = "x".repeat(LIMITS.runTextBytesMax);
   rig.processes[0]?.succeed(long, { stdout: long, stderr: "e", jsonEvents: [1] });
   await rig.settle();
   const record = rig.store.tables.run.get(run.runId);
-  assert.ok(Buffer.byteLength(JSON.stringify(record)) < LIMITS.inlineResultBytesMax + LIMITS.inlineInputBytesMax);
+  const most = 2 * LIMITS.inlineInputBytesMax + 4 * LIMITS.inlineExcerptBytesMax + LIMITS.finalMessageEventCharsMax;
+  assert.ok(Buffer.byteLength(JSON.stringify(record)) < most);
   assert.deepEqual([record?.result?.result?.stdout, record?.result?.result?.jsonEvents], ["", []]);
   const whole = await rig.runs.get(run.runId);
   assert.deepEqual([whole.prompt, whole.finalMessage, whole.result?.result], [

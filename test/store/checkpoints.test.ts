@@ -143,3 +143,15 @@ test("retention removes whole old segments behind the checkpoints, and a replay 
   await write(20);
   assert.equal(store.health().writable, true, "a segment that stays is no harm");
 });
+
+test("a small journal has small segments, so that it is kept near its size", async () => {
+  const least = LIMITS.journalSegmentBytesMin;
+  for (const [journalMaxBytes, segmentBytes] of [[1, least], [8 * least, least], [16 * least, 2 * least]] as const) {
+    const { disk, store } = await openRig({}, { journalMaxBytes });
+    for (let n = 0; n < 60; n++) await store.commit(draft("m", { text: "x".repeat(least / 2) }));
+    await untilQuiet(disk);
+    const { bytes } = store.journalSize();
+    assert.ok(bytes <= journalMaxBytes + 2 * segmentBytes, `${journalMaxBytes}: ${bytes}`);
+    assert.ok(store.oldestSeq > 1 && disk.names(LOGS).length >= Math.min(8, journalMaxBytes / segmentBytes));
+  }
+});

@@ -87,6 +87,15 @@ test("SIGKILL in mid-commit loses nothing that was acknowledged", async (t) => {
   }
 });
 
+test("two with states of their own cannot write to one logs directory", async (t) => {
+  const logsDir = path.join(makeTempDir(t), "logs");
+  const open = () => openStore({ ...storeOptions({ stateDir: makeTempDir(t), clock: systemClock }), logsDir });
+  const { store } = await open();
+  await assert.rejects(open(), isExit(EXIT.held, /logs is held by process/));
+  await store.close();
+  await (await open()).store.close();
+});
+
 test("what cannot be opened is told with an exit code, and the lock is let go", async (t) => {
   const stateDir = makeTempDir(t);
   const options = storeOptions({ stateDir, clock: systemClock });
