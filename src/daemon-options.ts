@@ -42,10 +42,28 @@ export function clockOf({ clock, now }: Pick<CodexdDaemonOptions, "clock" | "now
   return { ...systemClock, now: () => new Date(now()).getTime() };
 }
 
-/** What gives a listener the events of each batch, decoded. */
-export function delivery(listener: EventListener, log: Logger): (batch: EventBatch) => void {
-  return (batch) => {
-    for (const entry of batch.entries) deliver(listener, decodeEntry(batch, entry), log);
+export interface EventListeners {
+  add(listener: EventListener): { unsubscribe(): void };
+  /** Gives each listener the events of a batch, in order, decoded once. */
+  tell(batch: EventBatch): void;
+}
+
+/** A listener that is added twice is called twice. */
+export function createEventListeners(log: Logger, first?: EventListener): EventListeners {
+  const subscribed = new Set(first === undefined ? [] : [{ listener: first }]);
+  return {
+    add(listener) {
+      const subscription = { listener };
+      subscribed.add(subscription);
+      return { unsubscribe: () => void subscribed.delete(subscription) };
+    },
+    tell(batch) {
+      if (subscribed.size === 0) return;
+      for (const entry of batch.entries) {
+        const event = decodeEntry(batch, entry);
+        for (const { listener } of subscribed) deliver(listener, event, log);
+      }
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";
 import { rotateToken } from "./store/token.ts";
 
+export type { Clock, Timer } from "./base/clock.ts";
 export type { LogLevel, Logger } from "./base/log.ts";
 export type {
   AdapterCall, AdapterRequest, AppServerClientAdapter, AppServerClientFactory, Subscription,
@@ -36,10 +37,13 @@ export {
 } from "./cli/smoke.ts";
 export { getCodexdUsageText } from "./cli/usage.ts";
 export type * from "./client/api.ts";
+export type { CallOptions as ClientCallOptions, CreateOptions, RequestOptions } from "./client/calls.ts";
 export { createCodexdClient, type CodexdClientOptions } from "./client/client.ts";
 export { CLIENT_ERROR_CODES, CodexdClientError, type ClientErrorCode } from "./client/errors.ts";
-export type { FollowNotice, FollowOptions } from "./client/event-follow.ts";
-export type { DaemonTarget } from "./client/target.ts";
+export type { EventFilterQuery, FollowNotice, FollowOptions } from "./client/event-follow.ts";
+export type { FollowOutputOptions, OutputPart, OutputQuery } from "./client/run-output.ts";
+export type { DaemonTarget, TargetOptions } from "./client/target.ts";
+export type { WireReply } from "./client/wire.ts";
 export type { AdapterTurn, AppServerAdapterEvent } from "./codex/adapter-events.ts";
 export { createCodexAppServerTextInput, type InputItem } from "./codex/methods.ts";
 export {
@@ -48,6 +52,7 @@ export {
 export type { CodexdConfig, CodexdPaths } from "./core/config.ts";
 export { CodexdError, ExitError, type ErrorCode, type ExitCode } from "./core/errors.ts";
 export type { CodexdEvent, EventDetail, EventDraft, EventLevel, EventType } from "./core/event.ts";
+export type { UuidSource } from "./core/ids.ts";
 export type * from "./core/processes.ts";
 export { SANDBOX_MODES as CODEX_EXEC_SANDBOX_MODES } from "./core/records.ts";
 export type * from "./core/records.ts";
@@ -101,4 +106,5 @@ export function runCodexdCli(argv: readonly string[], io: Partial<CliIo> = {}): 
   return runCli(argv, { ...createSystemIo(), ...io }, parts);
 }
 
-if (isProgram()) endProcess(await runCodexdCli(process.argv.slice(2)));
+// Without a top-level await, so that a CommonJS program can `require` this file too.
+if (isProgram()) void runCodexdCli(process.argv.slice(2)).then(endProcess);

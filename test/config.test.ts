@@ -234,8 +234,10 @@ describe("what is printed", () => {
     assert.match(lines[0] ?? "", /^--node-id +n +environment BAA_NODE_ID$/);
     assert.ok(lines.some((line) => /^version +1\.2\.3 +flag$/.test(line)));
     assert.ok(lines.some((line) => /^--mode +exec +flag$/.test(line)));
-    assert.ok(lines.some((line) => /^--server-arg +\["app-server"\] +default$/.test(line)));
-    assert.ok(lines.some((line) => /^--approval-timeout-ms +off +default$/.test(line)));
+    assert.ok(lines.some((line) => /^--server-arg +\["app-server"\] +default \(BAA_CODEXD_SERVER_ARGS\)$/.test(line)));
+    assert.ok(lines.some((line) => /^--approval-timeout-ms +off +default \(BAA_CODEXD_APPROVAL_T\w+\)$/.test(line)));
+    assert.ok(lines.some((line) => /^--logs-dir .* default \(BAA_CODEXD_LOGS_DIR or BAA_LOGS_DIR\)$/.test(line)));
+    assert.ok(lines.some((line) => /^execArgs +\[\] +default$/.test(line)), "which nothing but a program sets");
   });
 });
 

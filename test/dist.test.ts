@@ -39,6 +39,16 @@ test("importing dist does nothing but give names", (t) => {
   assert.deepEqual({ stdout, stderr }, { stdout: "function\n", stderr: "" });
 });
 
+test("a CommonJS program can require dist", (t) => {
+  const parent = makeTempDir(t);
+  writeFileSync(path.join(parent, "package.json"), '{"type":"commonjs"}');
+  cpSync(path.join(REPOSITORY, "dist"), path.join(parent, "vendored"), { recursive: true });
+  writeFileSync(path.join(parent, "app.js"), 'console.log(typeof require("./vendored/index.js").CodexdDaemon);');
+  // Node 20 says on stderr that this is experimental.
+  const { status, stdout } = spawnSync(process.execPath, ["app.js"], { cwd: parent, encoding: "utf8" });
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: "function\n" });
+});
+
 test("the agent beside it runs alone", (t) => {
   const parent = makeTempDir(t);
   writeFileSync(path.join(parent, "package.json"), '{"type":"commonjs"}');

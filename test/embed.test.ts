@@ -64,6 +64,16 @@ test("the declarations need no DOM either", (t) => {
   assert.deepEqual(compile(dir, { lib: ["ES2023"], noEmit: true }), { status: 0, output: "" });
 });
 
+test("types let right programs through and stop wrong ones, however modules are found", (t) => {
+  const program = readFileSync(path.join(REPOSITORY, "test", "fixtures", "library", "types.ts.txt"), "utf8");
+  const dir = project(t, { "types.ts": program });
+  const ways = [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]] as const;
+  for (const [module, moduleResolution] of ways) {
+    const options = { lib: ["ES2023"], noEmit: true, module, moduleResolution };
+    assert.deepEqual(compile(dir, options), { status: 0, output: "" }, moduleResolution);
+  }
+});
+
 test("a plain program uses every export, with doubles of its own", (t) => {
   const dir = makeTempDir(t);
   const entry = pathToFileURL(path.join(REPOSITORY, "dist", "index.js")).href;

@@ -9,7 +9,8 @@ import type { AppServerClientFactory } from "../src/child/adapter.ts";
 import type { CodexdConfigInput } from "../src/config.ts";
 import type { CodexdEvent } from "../src/core/event.ts";
 import { LIMITS } from "../src/core/limits.ts";
-import { CodexdDaemon, type CodexdDaemonOptions } from "../src/daemon.ts";
+import { CodexdDaemon } from "../src/daemon.ts";
+import type { CodexdDaemonOptions } from "../src/daemon-options.ts";
 import { CodexdLocalService } from "../src/local-service.ts";
 import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
 import { createBareChild, createFakeAdapter, factoryOf, spawnerOf, type BareChild } from "./support/fake-adapter.ts";
@@ -154,6 +155,42 @@ test("a stop before a start, a second start, a second stop, and a start again", 
   const told = events.map(({ type }) => type).filter((type) => type.startsWith("daemon."));
   assert.deepEqual(new Set(told.filter((_, i) => i % 2 === 0)), new Set(["daemon.started"]));
   assert.equal(told.at(-1), "daemon.stopped");
+});
+
+test("a listener from before the first start hears all; what is known can be read at any time", async (t) => {
+  const { daemon } = embed(t, { appServerClientFactory: factoryOf(createFakeAdapter()) }, EXTERNAL);
+  const heard: string[] = [];
+  const subscription = daemon.subscribe(({ type }) => heard.push(type));
+  assert.deepEqual([daemon.getSession("x"), daemon.getRun("x"), daemon.listSessions(), daemon.listRuns()],
+    [null, null, [], []]);
+  await assert.rejects(daemon.createRun({ prompt: "x" }), { code: "draining" });
+  await daemon.start();
+  const { sessionId } = await daemon.createSession();
+  assert.equal((await daemon.createTurn({ sessionId, prompt: "x", waitMs: 10_000 })).accepted, true);
+  await daemon.stop();
+  assert.equal(daemon.getSession(sessionId)?.lastTurnStatus, "completed");
+  assert.equal(daemon.listSessions().length, 1);
+  await daemon.start();
+  subscription.unsubscribe();
+  await daemon.stop();
+  const daemonEvents = heard.filter((type) => type.startsWith("daemon."));
+  assert.deepEqual(daemonEvents, ["daemon.started", "daemon.stopped", "daemon.started"]);
+});
+
+test("a child that answers and never says that it was spawned has started, with a pid before that", async (t) => {
+  const started = "child.started";
+  const connected = "app-server.connected";
+  // Without a pid its failure may still be on its way when it is first heard.
+  for (const [pid, expected] of [[4711, [started, connected]], [undefined, [connected, started]]] as const) {
+    const child = { ...createBareChild(), pid };
+    const adapter = createFakeAdapter({ close: () => child.emit("exit", 0, null) });
+    const { daemon, events } = embed(t, { spawner: spawnerOf(child), appServerClientFactory: factoryOf(adapter) });
+    await daemon.start();
+    await daemon.createSession();
+    await daemon.stop();
+    const order = events.map(({ type }) => type).filter((type) => type === started || type === connected);
+    assert.deepEqual(order, expected);
+  }
 });
 
 test("the errors of listeners, also later ones, reach nobody; now() is the time of records", async (t) => {
