@@ -113,7 +113,8 @@ export function resolveClientUrl(text: string, label: string): string {
 /** The table for people, one line an option: value, and where it came from; of a configuration alone the values. */
 export function formatCodexdConfigText(resolved: ResolvedConfig | CodexdConfig): string {
   const rows = "sources" in resolved
-    ? resolved.sources.map(({ name, flag, value, source }) => [flag ?? name, displayValue(value), source] as const)
+    ? resolved.sources.map(({ name, flag, env, value, source }) =>
+      [flag ?? name, displayValue(value), source === "default" ? defaultText(env) : source] as const)
     : leavesOf(resolved).map(([name, value]) => [name, value, ""] as const);
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const valueWidth = Math.min(Math.max(...rows.map(([, value]) => value.length)), 60);
@@ -121,6 +122,11 @@ export function formatCodexdConfigText(resolved: ResolvedConfig | CodexdConfig):
     .map(([name, value, source]) => `${name.padEnd(nameWidth)}  ${value.padEnd(valueWidth)}  ${source}`.trimEnd())
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** Also what would set it, which a flag shows by itself. */
+function defaultText(env: readonly string[]): string {
+  return env.length === 0 ? "default" : `default (${env.join(" or ")})`;
 }
 
 /** `server.mode` and its like, in the order of the configuration. */

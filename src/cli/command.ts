@@ -121,7 +121,7 @@ export interface CommandSpec {
   readonly notes: string;
   readonly flags: readonly FlagSpec[];
   /** Which configuration it takes: all of it, or what finds the daemon. */
-  readonly config: "all" | "state" | "none";
+  readonly config: "all" | "flags" | "state" | "none";
   /** Gives the exit code. @throws {ExitError} for a message and a code. */
   run(context: CliContext): number | Promise<number>;
 }

@@ -28,7 +28,7 @@ export const demoCommand: CommandSpec = {
     ...AGENT_PROMPTS.map(({ prompt, does }) => `  ${prompt.padEnd(7)}  ${does}\n`),
   ].join(""),
   flags: [RUN_ONCE_FLAG, JSON_FLAG],
-  config: "all",
+  config: "flags",
   run: runDemo,
 };
 

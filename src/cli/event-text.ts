@@ -26,9 +26,14 @@ export function eventText(event: CodexdEvent, coloured: boolean): string {
   return `${head}  ${text}${paint(DIM, idOf(event.detail))}\n`;
 }
 
-/** Text on one line, without what a terminal would take for a command. */
+/** Text on one line, without what a terminal would take for a command, whole however long. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+}
+
+/** The same, cut where it is long. */
 export function plain(text: string): string {
-  const clean = text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  const clean = oneLine(text);
   return clean.length > TEXT_CHARS_MAX ? `${clean.slice(0, TEXT_CHARS_MAX)}…` : clean;
 }
 
@@ -44,11 +49,16 @@ function saidIn({ delta, item, finalMessage }: CodexdEvent["detail"]): string {
   return isObject(item) ? itemText(item) : "";
 }
 
-/** A Codex item in a few words: its kind, and what it says or runs. */
+/** A Codex item in a few words: its kind, and what it says, runs or changes. */
 export function itemText(item: Record<string, unknown>): string {
-  const { type, text, command } = item;
-  const words = [type, typeof text === "string" ? text : command].filter((word) => typeof word === "string");
-  return words.join(" ");
+  const { type, text, command, changes } = item;
+  const said = [text, command].find((word) => typeof word === "string") ?? changedPaths(changes);
+  return [type, said].filter((word) => typeof word === "string" && word !== "").join(" ");
+}
+
+function changedPaths(changes: unknown): string {
+  if (!Array.isArray(changes)) return "";
+  return changes.flatMap((change) => (isObject(change) ? [change["path"]] : [])).join(", ");
 }
 
 /** The nearest thing that one would ask for next. */

@@ -32,7 +32,7 @@ export function parseCodexdCliRequest(argv: readonly string[]): CodexdCliRequest
 /** The configuration flags that `spec` takes. */
 export function configFlagsOf(spec: CommandSpec): ConfigFlag[] {
   if (spec.config === "none") return [];
-  return configFlags().filter(({ name }) => spec.config === "all" || STATE_OPTIONS.has(name));
+  return configFlags().filter(({ name }) => spec.config !== "state" || STATE_OPTIONS.has(name));
 }
 
 type Token = Extract<NonNullable<ReturnType<typeof tokenize>>[number], { kind: "option" }>;

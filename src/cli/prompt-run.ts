@@ -13,7 +13,7 @@ import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
 import { clientOf, followingClient, toExitError } from "./daemon-client.ts";
 import { createTeller } from "./events.ts";
-import { itemText, plain, printable } from "./event-text.ts";
+import { itemText, oneLine, plain, printable } from "./event-text.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
 
@@ -22,7 +22,10 @@ export const runCommand: CommandSpec = {
   positionalsMin: 1,
   positionalsMax: 1,
   summary: "queue a run, print its items, and exit with what it came to",
-  notes: "PROMPT - reads standard input. Ctrl-C cancels the run. --json prints the run's record when it has ended.\n",
+  notes: [
+    "A PROMPT of - is read from standard input. Ctrl-C cancels the run.\n",
+    "With --json the run's record is printed once it has ended, and nothing before.\n",
+  ].join(""),
   flags: [
     { name: "cwd", takes: "DIR", summary: "where it works; the current directory by default" },
     { name: "model", takes: "NAME", summary: "the model" },
@@ -116,5 +119,6 @@ async function cancel(runId: string, context: CliContext): Promise<void> {
 }
 
 function reasonOf({ error }: RunRecord): string {
-  return error === null ? "" : `: ${plain(error.message)}`;
+  // Whole: what to do about it stands at the end.
+  return error === null ? "" : `: ${oneLine(error.message)}`;
 }

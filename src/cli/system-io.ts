@@ -3,7 +3,8 @@
 // Made only by the program itself; tests have a double. Invariant: output that nobody reads any more is dropped, it
 // never ends a daemon.
 
-import { readFileSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { isatty } from "node:tty";
 import { systemClock } from "../base/clock.ts";
 import { systemPlatform } from "../config.ts";
 import type { CliIo } from "./command.ts";
@@ -39,7 +40,22 @@ export function createSystemIo(): CliIo {
 
 /** Ends the process with `code` once what was printed has left it. */
 export function endProcess(code: number): void {
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+  process.stdout.write("", () => process.stderr.write("", () => {
+    leaveClosedTerminal();
+    process.exit(code);
+  }));
+}
+
+/** Node 20 restores the modes of its terminals at exit, and crashes where one has been closed: so they are let go. */
+function leaveClosedTerminal(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
+    } catch {
+      // It was closed before, which is what is wanted.
+      continue;
+    }
+  }
 }
 
 /** A zombie counts as gone: nobody may ever reap it, as in a container without an init. */

@@ -6,6 +6,8 @@ import { COMMAND_NAMES, type CommandName, type FlagSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { configFlagsOf } from "./parse.ts";
 
+const ENVIRONMENT_HEADING = "Configuration (each also by an environment variable, which codexd config names)";
+
 /** Help on one command, or on all of them; lines of at most 100 characters or so, with a newline at the end. */
 export function getCodexdUsageText(command?: CommandName): string {
   return command === undefined ? overview() : commandHelp(command);
@@ -21,8 +23,8 @@ function overview(): string {
     "Usage: codexd COMMAND [FLAGS]\n\n",
     table(rows),
     "\nEvery command takes --help.\n",
-    "Exit codes: 0; 1 a failed request; 3 no daemon runs; 64 usage; 65 damaged state; 69 Codex not found;\n",
-    "74 the disk failed; 75 port or state directory held; 78 configuration; 130 interrupted.\n",
+    "Exit codes: 0; 1 a failed turn, run, check or request; 3 no daemon runs; 64 usage; 65 damaged state;\n",
+    "69 Codex not found; 74 the disk failed; 75 port or state directory held; 78 configuration; 130 interrupted.\n",
   ].join("");
 }
 
@@ -30,14 +32,14 @@ function commandHelp(command: CommandName): string {
   const spec = COMMANDS[command];
   const own = [...spec.flags, { name: "help", short: "h", takes: null, summary: "this text" }];
   const options = configFlagsOf(spec);
-  const heading = options.length === 0 ? "" : "\nConfiguration (each also by environment; codexd config shows it):\n";
+  const heading = spec.config === "flags" ? "Configuration (by flag alone)" : ENVIRONMENT_HEADING;
   return [
     `Usage: codexd ${[command, spec.positionals, "[FLAGS]"].filter((part) => part !== "").join(" ")}\n\n`,
     `${spec.summary}\n`,
     spec.notes === "" ? "" : `\n${spec.notes}`,
     "\nFlags:\n",
     table(own.map((flag) => [flagText(flag), flag.summary])),
-    heading,
+    options.length === 0 ? "" : `\n${heading}:\n`,
     table(options.map(({ flag, takes, summary }) => [`${flag} ${takes}`, summary])),
   ].join("");
 }

@@ -26,12 +26,13 @@ describe("a run", () => {
     const { command: codexd, daemon } = await commandsOn(t, answersFor({ status: "completed" },
       { type: "run.started", detail: { runId: "run_1" } },
       item("item.started", command), item("item.updated", command), item("item.completed", command),
-      item("item.completed", { type: "file_change" }), item("item.started", { type: "agent_message", text: "He" }),
+      item("item.completed", { type: "file_change", changes: [{ path: "/a", kind: "add" }, { path: "/b" }] }),
+      item("item.started", { type: "agent_message", text: "He" }),
       item("item.completed", { type: "agent_message", text: "Hello,\nAda\u0007" }), END));
     const flags = ["--cwd", "sub", "--model", "m", "--profile", "p", "--sandbox", "read-only", "--skip-git-repo-check"];
     const { code, out, err } = await codexd(["run", "say hello", ...flags]);
     assert.deepEqual([code, err], [0, "codexd: run_1 is queued\n"]);
-    assert.equal(out, "command_execution ls [2J\nfile_change\nHello,\nAda \n");
+    assert.equal(out, "command_execution ls [2J\nfile_change /a, /b\nHello,\nAda \n");
     assert.deepEqual(JSON.parse(daemon.seen.find(({ method }) => method === "POST")?.body ?? ""), {
       prompt: "say hello", cwd: "/home/ada/repo/sub", model: "m", profile: "p", sandbox: "read-only",
       skipGitRepoCheck: true,
@@ -50,9 +51,10 @@ describe("a run", () => {
   });
 
   test("that fails or is cancelled is 1, with the reason", async (t) => {
-    const failed = { status: "failed", error: { message: "no\nmodel", reason: null } };
+    const long = "x".repeat(1000);
+    const failed = { status: "failed", error: { message: `no\nmodel ${long}`, reason: null } };
     for (const [ended, type, said] of [
-      [failed, "run.failed", "codexd: the run has failed: no model\n"],
+      [failed, "run.failed", `codexd: the run has failed: no model ${long}\n`],
       [{ status: "cancelled" }, "run.cancelled", "codexd: the run has been cancelled\n"],
     ] as const) {
       const { command } = await commandsOn(t, answersFor(ended, { type, detail: {} }));

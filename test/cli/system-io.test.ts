@@ -3,8 +3,10 @@
 // A small program runs the command line the way the built one does; what it must survive is done to it for real.
 
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { isAlive } from "../../src/cli/system-io.ts";
@@ -33,6 +35,11 @@ function writeProgram(t: TestContext): string {
     }));
   `);
   return file;
+}
+
+/** Of util-linux: gives a program a terminal of its own. */
+function hasScript(): boolean {
+  return spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux") === true;
 }
 
 function start(program: string, ...argv: string[]) {
@@ -64,6 +71,24 @@ describe("a program", () => {
     child.kill("SIGTERM");
     assert.equal(await exited, 0);
     assert.match(err(), /info stopping signal="SIGTERM"/);
+  });
+
+  test("ends in order, and with 0, when its terminal is closed", { skip: !hasScript() }, async (t) => {
+    const program = writeProgram(t);
+    const dir = makeTempDir(t);
+    const code = path.join(dir, "code");
+    execFileSync("mkfifo", [code]);
+    // The signal is for the shell, which leads the terminal's session; it passes it on and waits again.
+    const line = `"${process.execPath}" --import "${TSX}" "${program}" start --mode exec & trap 'kill -HUP $!' HUP; ` +
+      `wait $!; wait $!; echo $? > "${code}"`;
+    const terminal = spawn("script", ["-qec", line, "/dev/null"], {
+      stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, SHELL: "/bin/sh" },
+    });
+    let shown = "";
+    while (!shown.includes("listens on")) shown += String((await once(terminal.stdout, "data"))[0]);
+    const ended = readFile(code, "utf8");
+    terminal.kill("SIGKILL");
+    assert.equal(await ended, "0\n");
   });
 
   test("reads standard input for api, and says that no daemon runs", async (t) => {

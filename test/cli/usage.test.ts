@@ -32,6 +32,13 @@ test("start's has all of the configuration, version's none", () => {
   assert.doesNotMatch(getCodexdUsageText("version"), /Configuration/);
 });
 
+test("demo's has it too, and says that no variable counts", () => {
+  const text = getCodexdUsageText("demo");
+  for (const { flag, takes } of configFlags()) assert.ok(text.includes(`${flag} ${takes}`), flag);
+  assert.match(text, /^Configuration \(by flag alone\):$/m);
+  assert.match(getCodexdUsageText("start"), /^Configuration \(each also by an environment variable, .*\):$/m);
+});
+
 test("no line is wider than a common terminal by much", () => {
   for (const text of [getCodexdUsageText(), ...COMMAND_NAMES.map((name) => getCodexdUsageText(name))]) {
     for (const line of text.split("\n")) assert.ok(line.length <= 120, line);
