@@ -145,7 +145,7 @@ export const LIMITS = {
   /** Prompts and inputs over this lie in a file beside the line. */
   inlineInputBytesMax: 16 * KIB,
   /** Results over this lie in a file beside the line: 10,000 of them are in memory, and in each checkpoint. */
-  inlineResultBytesMax: 2 * KIB,
+  inlineResultBytesMax: 1536,
   /** What is kept inline of a prompt and a last message inside such a result: the record has both once already. */
   inlineExcerptBytesMax: KIB,
   /** A run that was told to end and whose executor does not answer by then is ended in the records without it. */
