@@ -33,7 +33,7 @@ const AGENT_PROMPTS: readonly Prompt[] = [
 const AT_A_TIME = 16;
 const GROWTH_BYTES_MAX = 10_000_000;
 /** Runs before the first measurement: code is compiled and the heap has its size by then. */
-const WARM_UP_SHARE = 0.2;
+const WARM_UP_SHARE = 0.5;
 
 export function run(options: SoakOptions): Promise<SoakResult> {
   return withTempDir(async (stateDir) => {
