@@ -90,6 +90,19 @@ test("an adapter that lacks a method says so where it is needed", async (t) => {
   assert.equal((await daemon.getTurn("t1")).status, "completed");
 });
 
+test("an adapter that tells deltas and no items has answered with them", async (t) => {
+  const adapter = createFakeAdapter({ turnStart: () => ({ turn: { id: "t1" } }) });
+  const { daemon } = embed(t, { appServerClientFactory: factoryOf(adapter) }, EXTERNAL);
+  await daemon.start();
+  const { sessionId } = await daemon.createSession();
+  await daemon.createTurn({ sessionId, prompt: "x" });
+  for (const delta of ["in ", "pieces"]) {
+    adapter.emit({ type: "turn.message.delta", threadId: "thread-1", turnId: "t1", itemId: "m", delta });
+  }
+  adapter.emit({ type: "turn.completed", threadId: "thread-1", turn: { id: "t1", status: "completed", error: null } });
+  assert.equal((await daemon.getTurn("t1")).finalMessage, "in pieces");
+});
+
 test("a close of the adapter that fails is an event", async (t) => {
   const adapter = createFakeAdapter({ close: () => Promise.reject(new Error("stuck")) });
   const { daemon, events } = embed(t, { appServerClientFactory: factoryOf(adapter) }, EXTERNAL);

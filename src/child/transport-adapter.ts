@@ -6,6 +6,7 @@
 
 import { isObject } from "../base/decode.ts";
 import { notificationOfEvent } from "../codex/adapter-events.ts";
+import { createAdapterMessages } from "../codex/adapter-messages.ts";
 import { threadIdOf, turnIdOf } from "../codex/notifications.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -57,6 +58,7 @@ class AdapterTransport implements Transport {
   #closed = false;
   /** Thread -> the `turnStart` that has not given its result. */
   readonly #starts = new Map<string, RpcId>();
+  readonly #messages = createAdapterMessages();
   /** Turns that have been told of, the oldest first. */
   readonly #turns = new Set<string>();
 
@@ -144,7 +146,8 @@ class AdapterTransport implements Transport {
     try {
       const told = notificationOfEvent(event);
       if (told === undefined) return this.#say(`an event of the adapter without a type: ${JSON.stringify(event)}`);
-      const { method, params, emittedAtMs } = told;
+      const { method, emittedAtMs } = told;
+      const params = this.#messages.complete(method, told.params);
       const text = JSON.stringify({ method, params, ...(emittedAtMs === null ? {} : { emittedAtMs }) });
       this.#nameTurn(threadIdOf(params), turnIdOf(params));
       this.#say(text);

@@ -24,6 +24,8 @@ export const LIMITS = {
   childLogBytesMax: 16 * MIB,
   /** Turns of an adapter that are known to be no new ones; late events belong to the newest of them. */
   adapterTurnsKept: 1024,
+  /** Of an answer that an adapter tells in pieces alone. */
+  adapterMessageCharsMax: MIB,
   childStopGraceMs: 2 * SECOND,
   /** How long the output of a child that has exited is still read, when a descendant holds its pipe open. */
   childPipeDrainMs: 500,

@@ -1,4 +1,4 @@
-// An adapter of an app-server in memory, as bare as SPEC section 8 names it, and the factory that gives it.
+// An adapter of an app-server in memory, as bare as one can be, and the factory that gives it.
 //
 // Deliberately with a plan a test can change: what each call does is the test's to say.
 
