@@ -1,6 +1,6 @@
 // CodexdDaemon as a program embeds it: bare children, adapters, and the order of starts and stops.
 //
-// Real files, and everything else by hand: what a test brings is as little as SPEC section 8 names.
+// Real files, and everything else by hand: what a test brings is as little as a program may.
 
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";

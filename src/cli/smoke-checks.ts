@@ -25,7 +25,7 @@ export interface SmokeFacts {
   readonly sessionId: string | null;
 }
 
-/** Every state file, in the order of SPEC section 9's list. */
+/** Every state file, in the order in which they are made. */
 export async function checkStateFiles(facts: SmokeFacts): Promise<CodexdSmokeCheck[]> {
   const { auth, socketPath } = facts.config.service;
   const files = FILES.filter(({ secret }) => secret === undefined || auth === "token");

@@ -1,6 +1,6 @@
 // What callers may send: one decoder a request, shared by HTTP and the library.
 //
-// Invariant: every field of SPEC's requests is here and nowhere else; an unknown one is refused by name.
+// Invariant: every field of a request is here and nowhere else; an unknown one is refused by name.
 
 import {
   anyObject, array, boolean, DecodeError, either, integer, mismatch, nonEmptyString, object, oneOf, optional, required,

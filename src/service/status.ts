@@ -1,4 +1,4 @@
-// What the daemon says of itself: the snapshot of SPEC section 8, its limits, and whether it is ready.
+// What the daemon says of itself: its snapshot, its limits, and whether it is ready.
 // Everything here is read at the moment of asking; nothing is cached that could be stale.
 
 import type { Clock } from "../base/clock.ts";

@@ -30,7 +30,8 @@ test("the newest message counts", () => {
   const messages = createAdapterMessages();
   delta(messages, "first");
   delta(messages, "second", { itemId: "n" });
-  assert.deepEqual((endOf(messages) as { items: unknown[] }).items, [{ type: "agentMessage", id: "n", text: "second" }]);
+  const items = [{ type: "agentMessage", id: "n", text: "second" }];
+  assert.deepEqual((endOf(messages) as { items: unknown[] }).items, items);
 });
 
 test("nothing is added to what the adapter itself has told", () => {

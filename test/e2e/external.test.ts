@@ -30,7 +30,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** 0.116 listens on TCP alone, and asks nobody for a token (CODEX.md section 8). */
+/** 0.116 listens on TCP alone, and asks nobody for a token. */
 const NEWER_ONLY = { skip: CODEX_VERSION === "0.116.0" ? "0.116 has no --ws-auth and no unix://" : false };
 
 describe("an external Codex", () => {

@@ -29,7 +29,7 @@ function isExit(exitCode: number, message: RegExp) {
   };
 }
 
-test("files are 0600 and directories 0700, with what SPEC says in them", async (t) => {
+test("files are 0600 and directories 0700, with what belongs in them", async (t) => {
   const stateDir = path.join(makeTempDir(t), "state");
   const options = storeOptions({ stateDir, clock: systemClock });
   const { store, identity } = await openStore(options);
