@@ -7,6 +7,7 @@ import type { Server } from "node:http";
 import { connect } from "node:net";
 import { isMainThread } from "node:worker_threads";
 import { EXIT, ExitError } from "../core/errors.ts";
+import { portHolder } from "./port-holder.ts";
 
 export interface TcpPlace {
   /** As a URL has it: `127.0.0.1` or `[::1]`. */
@@ -37,7 +38,8 @@ export async function listenOnTcp(server: Server, { hostname, port }: TcpPlace):
   } catch (error) {
     const code = codeOf(error);
     if (code === "EADDRINUSE") {
-      const who = (await answers({ host, port })) ? "another program listens there" : "another program holds it";
+      const name = portHolder(port) ?? "another program";
+      const who = `${name} ${(await answers({ host, port })) ? "listens there" : "holds it"}`;
       throw new ExitError(EXIT.held, `port ${port} of ${host} is in use: ${who}`, { cause: error });
     }
     throw new ExitError(EXIT.config, `cannot listen on port ${port} of ${host} (${code})`, { cause: error });

@@ -8,7 +8,7 @@ import type { EventBatch, EventEntry } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { compileFilter, select } from "./event-filter.ts";
 import { createStream, type StreamState } from "./event-stream.ts";
-import type { Tally } from "./metrics.ts";
+import type { Tally } from "./tally.ts";
 import type { EventPage, EventService, Resume } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 

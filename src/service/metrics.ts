@@ -5,11 +5,11 @@
 
 import type { CodexdConfig } from "../core/config.ts";
 import { LIMITS } from "../core/limits.ts";
-import { RUN_STATUSES, type RunStatus } from "../core/runs.ts";
+import { RUN_STATUSES } from "../core/runs.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { OpenTurns } from "./open-turns.ts";
-import type { OutcomeStatus } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import type { Tally } from "./tally.ts";
 
 export interface MetricSample {
   readonly labels: Readonly<Record<string, string>>;
@@ -29,24 +29,6 @@ export interface MetricsService {
 }
 
 const SESSION_STATUSES = ["active", "closed"] as const;
-
-type EndedRunStatus = Exclude<RunStatus, "queued" | "running">;
-
-/** What is counted since the process started; whoever sees it happen adds one. */
-export interface Tally {
-  readonly turns: Record<OutcomeStatus, number>;
-  readonly runs: Record<EndedRunStatus, number>;
-  /** Streams that read the journal behind its head: begun with a cursor, or fallen behind. */
-  replays: number;
-}
-
-export function createTally(): Tally {
-  return {
-    turns: { completed: 0, failed: 0, interrupted: 0 },
-    runs: { completed: 0, failed: 0, cancelled: 0 },
-    replays: 0,
-  };
-}
 
 export interface MetricsOptions {
   readonly config: CodexdConfig;

@@ -10,7 +10,7 @@ import type { EventLevel } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { SessionRecord, TokenUsage, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
-import { createTally, type Tally } from "./metrics.ts";
+import { createTally, type Tally } from "./tally.ts";
 import { createReceipt, NO_TOKENS, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { createThreadUsages } from "./thread-usages.ts";

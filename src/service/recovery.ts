@@ -9,7 +9,7 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
-import { createTally, type Tally } from "./metrics.ts";
+import { createTally, type Tally } from "./tally.ts";
 import { finishedEvent, sessionAfter, type OpenTurns, type TurnOutcome } from "./open-turns.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";

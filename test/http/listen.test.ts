@@ -43,7 +43,9 @@ test("port 0 picks one, and localhost is 127.0.0.1", async (t) => {
 test("a port in use is held, and never exchanged for another", async (t) => {
   const port = await listenOnTcp(makeServer(t), { hostname: "127.0.0.1", port: 0 });
   const second = listenOnTcp(makeServer(t), { hostname: "127.0.0.1", port });
-  await refused(second, EXIT.held, new RegExp(`port ${port} of 127.0.0.1 is in use: another program listens there`));
+  const holder = `(?:process ${process.pid} .*|another program)`;
+  const message = new RegExp(`port ${port} of 127.0.0.1 is in use: ${holder} listens there`);
+  await refused(second, EXIT.held, message);
 });
 
 test("an address that cannot be listened on is a matter of configuration", async () => {

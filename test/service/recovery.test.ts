@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
 import { toEvent } from "../../src/codex/notifications.ts";
-import { createTally } from "../../src/service/metrics.ts";
+import { createTally } from "../../src/service/tally.ts";
 import { endAbandonedTurns } from "../../src/service/recovery.ts";
 import { createServiceRig, type ServiceRig } from "../support/service-rig.ts";
 

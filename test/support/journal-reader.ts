@@ -1,6 +1,6 @@
 // Reads a journal from its files alone, to judge the store from outside.
 //
-// Shares no code with src/store, on purpose: it knows the format by its description only, so that the store's own reader
+// Shares no code with src/store, on purpose: it knows the format only, so that the store's own reader
 // and writer cannot agree on a mistake.
 
 import { readdirSync, readFileSync } from "node:fs";

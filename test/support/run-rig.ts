@@ -6,7 +6,7 @@ import type {
   CodexExecRequest, RunExecutor, RunOutcome, RunRecord, RunResult, StartRunInput,
 } from "../../src/core/runs.ts";
 import type { StopReport } from "../../src/core/processes.ts";
-import { createTally, type Tally } from "../../src/service/metrics.ts";
+import { createTally, type Tally } from "../../src/service/tally.ts";
 import { createRuns, type Runs } from "../../src/service/runs.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import { openRunFiles, type RunFiles } from "../../src/store/run-files.ts";
