@@ -3,6 +3,7 @@
 // Words and the details of events only. Invariant: an event of a remote app-server names its endpoint and never a
 // command or a process, because codexd has neither.
 
+import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
 import type { ChildState } from "../core/records.ts";
 import type { LifeEnd } from "./life.ts";
 
@@ -48,4 +49,10 @@ export function remoteWords({ endpoint }: Pick<ChildState, "endpoint">): LifeWor
       return `the connection to ${endpoint} has ended: ${end.reason ?? "it was closed in order"}`;
     },
   };
+}
+
+/** Who has answered the handshake; `version` as the client has read it. */
+export function peerName(version: string | null): string {
+  if (version === null) return "Codex of unknown version";
+  return version.startsWith(`${EMBEDDED_AGENT}/`) ? version : `Codex ${version}`;
 }

@@ -13,7 +13,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { ChildState } from "../core/records.ts";
 import { spawnFailure } from "./child-life.ts";
 import type { AppServerConnection } from "./connection.ts";
-import { ownedWords, remoteWords } from "./life-words.ts";
+import { ownedWords, peerName, remoteWords } from "./life-words.ts";
 import type { Life, LifeCallbacks, LifeEnd } from "./life.ts";
 
 /** An app-server that has answered the handshake. */
@@ -130,7 +130,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       worked = true;
       change({ status: words.up, lastError: null, ...(remote ? { startedAt: isoTime(clock.now()) } : {}) });
       const detail = { ...(remote ? words.target : { pid: current.pid }), version };
-      tell("info", "app-server.connected", `connected to Codex ${version ?? "of unknown version"}`, detail);
+      tell("info", "app-server.connected", `connected to ${peerName(version)}`, detail);
       options.onConnected?.(running);
     } catch (error) {
       if (life !== current || stopping) return;

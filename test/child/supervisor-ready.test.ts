@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CodexdError } from "../../src/core/errors.ts";
+import { peerName } from "../../src/child/life-words.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { settle } from "../support/fake-clock.ts";
 import { createSupervisedChild } from "../support/supervised-child.ts";
@@ -132,6 +133,7 @@ test("a Codex that tells no version runs all the same", async () => {
   await settle();
   assert.deepEqual([supervisor.state.status, supervisor.version], ["running", null]);
   assert.equal(event("app-server.connected")?.message, "connected to Codex of unknown version");
+  assert.deepEqual(["0.169.0", "codexd-agent/0.1.0"].map(peerName), ["Codex 0.169.0", "codexd-agent/0.1.0"]);
 });
 
 test("one that has closed its stdout is asked nothing more: who comes waits for the next", async () => {
