@@ -8,9 +8,9 @@ import type { EventBatch, EventEntry } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { compileFilter, select } from "./event-filter.ts";
 import { createStream, type StreamState } from "./event-stream.ts";
-import type { Tally } from "./tally.ts";
 import type { EventPage, EventService, Resume } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
+import type { Tally } from "./tally.ts";
 
 const TICK_MS = 1000;
 

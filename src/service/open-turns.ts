@@ -10,9 +10,9 @@ import type { EventLevel } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { SessionRecord, TokenUsage, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
-import { createTally, type Tally } from "./tally.ts";
 import { createReceipt, NO_TOKENS, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import { createTally, type Tally } from "./tally.ts";
 import { createThreadUsages } from "./thread-usages.ts";
 
 /** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */

@@ -9,10 +9,10 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
-import { createTally, type Tally } from "./tally.ts";
 import { finishedEvent, sessionAfter, type OpenTurns, type TurnOutcome } from "./open-turns.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import { createTally, type Tally } from "./tally.ts";
 
 export interface OutlivingTurns {
   readonly open: OpenTurns;

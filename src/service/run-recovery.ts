@@ -8,10 +8,10 @@ import type { Logger } from "../base/log.ts";
 import { errorMessage } from "../core/errors.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
 import type { RunFiles } from "../store/run-files.ts";
-import type { Tally } from "./tally.ts";
 import { endedEvent, endedRecord, ownEnd } from "./run-records.ts";
 import { dropSecrets } from "./run-requests.ts";
 import type { CodexdStore } from "./tables.ts";
+import type { Tally } from "./tally.ts";
 
 /** Ends the processes that carry the mark of the run. */
 export type EndLeftovers = (runId: string) => Promise<StopReport>;

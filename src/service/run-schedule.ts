@@ -12,13 +12,13 @@ import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
 import type { RunExecutor, RunRecord } from "../core/runs.ts";
 import type { RunFiles } from "../store/run-files.ts";
-import type { Tally } from "./tally.ts";
 import { startRunLife, type RunLife, type StopReason } from "./run-life.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { endedEvent, endedRecord, ownEnd, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
 import { endAbandonedRuns, removeUnrecorded, type EndLeftovers } from "./run-recovery.ts";
 import { dropSecrets, readRequest } from "./run-requests.ts";
 import type { CodexdStore } from "./tables.ts";
+import type { Tally } from "./tally.ts";
 
 /** A run that has not ended. */
 export interface OpenRun {
