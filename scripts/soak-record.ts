@@ -42,8 +42,9 @@ function version(): string {
   return (JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as { version: string }).version;
 }
 
-/** With `-dirty` when what ran is not what that commit holds. */
+/** With `-dirty` when what ran is not what that commit holds; the record itself does not run. */
 function commit(): string {
-  const args = ["describe", "--always", "--dirty", "--abbrev=12"];
-  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+  const git = (...args: string[]): string => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!SOAK.jsonl");
+  return `${git("rev-parse", "--short=12", "HEAD")}${changed === "" ? "" : "-dirty"}`;
 }
