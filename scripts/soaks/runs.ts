@@ -32,8 +32,11 @@ const AGENT_PROMPTS: readonly Prompt[] = [
 
 const AT_A_TIME = 16;
 const GROWTH_BYTES_MAX = 10_000_000;
-/** Runs before the first measurement: code is compiled and the heap has its size by then. */
-const WARM_UP_SHARE = 0.5;
+/**
+ * Runs before the first measurement. Code is compiled and V8's young generation has its size by then: it takes some 300
+ * runs to grow to its 32 MB, which it keeps whatever lives in it.
+ */
+const WARM_UP = { least: 300, share: 0.5 } as const;
 
 export function run(options: SoakOptions): Promise<SoakResult> {
   return withTempDir(async (stateDir) => {
@@ -55,7 +58,7 @@ export async function soakRuns(under: RunsUnderTest, { n, seed, log }: SoakOptio
   const submit = (count: number): Promise<void> =>
     runMany(under, Array.from({ length: count }, pick), runIds, (problem) => problems.push(problem));
 
-  await submit(Math.max(20, Math.round(n * WARM_UP_SHARE)));
+  await submit(Math.max(WARM_UP.least, Math.round(n * WARM_UP.share)));
   const before = await measure(under.daemon.pid, runIds);
   await submit(n);
   const after = await measure(under.daemon.pid, runIds);
