@@ -8,20 +8,15 @@ import { isObject } from "../base/decode.ts";
 import { foldExecEvent, NO_PROGRESS, type ExecProgress } from "../codex/exec-events.ts";
 import { LIMITS } from "../core/limits.ts";
 import { redact } from "../core/redact.ts";
-import type { CodexExecRequest } from "../core/runs.ts";
+import type { CodexExecRequest, RunResult } from "../core/runs.ts";
 import { createLineSkipper } from "../protocol/line-skipper.ts";
 import { createTextHead, createTextTail } from "./text-ends.ts";
 
 /** What is shown of a line that is no object. */
 const PARSE_ERROR_CHARS_MAX = 200;
 
-export interface ExecText {
-  readonly jsonEvents: readonly unknown[];
-  readonly jsonParseErrors: readonly string[];
-  readonly stdout: string;
-  /** Without colours and secrets. */
-  readonly stderr: string;
-}
+/** What the record holds of it; stderr without colours and secrets. */
+export type ExecText = Pick<RunResult, "jsonEvents" | "jsonParseErrors" | "stdout" | "stderr">;
 
 export interface ExecOutput {
   readonly progress: ExecProgress;

@@ -29,6 +29,21 @@ export function followingClient(context: CliContext): CodexdClient {
   return createCodexdClient({ locate, signal: context.signal, clock: context.io.clock });
 }
 
+/** Prints each text as it comes, until there are no more or the command is interrupted; gives the exit code. */
+export async function printAll(
+  { io, signal }: CliContext, client: CodexdClient, texts: AsyncIterable<string>,
+): Promise<number> {
+  try {
+    for await (const text of texts) io.stdout(text);
+    return EXIT.ok;
+  } catch (error) {
+    if (signal.aborted) return EXIT.interrupted;
+    throw toExitError(error, "the daemon");
+  } finally {
+    client.close();
+  }
+}
+
 /** An error of the client's for the person at the terminal; anything else as it came. */
 export function toExitError(error: unknown, from: string): unknown {
   if (!(error instanceof CodexdClientError)) return error;

@@ -7,7 +7,7 @@ import type { FollowNotice, FollowOptions } from "../client/event-follow.ts";
 import { assertNever } from "../base/assert.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
-import { followingClient, toExitError } from "./daemon-client.ts";
+import { followingClient, printAll } from "./daemon-client.ts";
 import { eventText } from "./event-text.ts";
 import { CLIENT_FLAGS } from "./find-daemon.ts";
 
@@ -30,22 +30,17 @@ export const eventsCommand: CommandSpec = {
 };
 
 async function runEvents(context: CliContext): Promise<number> {
-  const { request, io, signal } = context;
+  const { request, io } = context;
   const options = followOptions(request);
   const client = followingClient(context);
   const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
   const json = hasFlag(request, "json");
-  try {
+  const texts = async function* (): AsyncGenerator<string, void, undefined> {
     for await (const event of client.events({ ...options, onNotice: tell })) {
-      io.stdout(json ? `${JSON.stringify(event)}\n` : eventText(event, io.colours));
+      yield json ? `${JSON.stringify(event)}\n` : eventText(event, io.colours);
     }
-    return EXIT.ok;
-  } catch (error) {
-    if (signal.aborted) return EXIT.interrupted;
-    throw toExitError(error, "the daemon");
-  } finally {
-    client.close();
-  }
+  };
+  return printAll(context, client, texts());
 }
 
 /** @throws {ExitError} 64 for a seq that is none. */

@@ -6,7 +6,7 @@ import type { CodexdClient } from "../client/api.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
-import { followingClient, toExitError } from "./daemon-client.ts";
+import { followingClient, printAll } from "./daemon-client.ts";
 import { CLIENT_FLAGS } from "./find-daemon.ts";
 
 export const logsCommand: CommandSpec = {
@@ -25,21 +25,13 @@ export const logsCommand: CommandSpec = {
 };
 
 async function runLogs(context: CliContext): Promise<number> {
-  const { request, io, signal } = context;
+  const { request } = context;
   const [id = ""] = request.positionals;
   const stream = streamOf(request);
   const client = followingClient(context);
   const follow = hasFlag(request, "follow");
   const parts = id.startsWith("run_") ? runText(client, id, stream, follow) : turnText(client, id, follow);
-  try {
-    for await (const part of parts) io.stdout(part);
-    return EXIT.ok;
-  } catch (error) {
-    if (signal.aborted) return EXIT.interrupted;
-    throw toExitError(error, "the daemon");
-  } finally {
-    client.close();
-  }
+  return printAll(context, client, parts);
 }
 
 function streamOf(request: CodexdCliRequest): RunStream {
