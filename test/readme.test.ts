@@ -40,8 +40,8 @@ test("every shell block of the README does what it says", { timeout: 170_000 }, 
   let output = "";
   for (const { info, text } of blocks) {
     if (info === "sh demo" || info === "sh start") {
-      // As Ctrl-C does; npm itself ends with 130 then, whatever its script has come to.
-      if (daemon !== undefined) assert.equal(await endOf(daemon, "SIGINT"), 130);
+      // As Ctrl-C does. The script ends with 0; npm says 130 instead where the signal reached it first.
+      if (daemon !== undefined) assert.ok([0, 130].includes((await endOf(daemon, "SIGINT")) ?? -1));
       daemon = await runInForeground(text, project, env);
     } else if (info === "sh") {
       output += await runScript(text, project, env);
