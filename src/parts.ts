@@ -12,6 +12,7 @@ import { buildChild } from "./child-wiring.ts";
 import { endMarkedProcesses } from "./child/end-processes.ts";
 import { runCodexExec, runMark } from "./child/exec-process.ts";
 import { systemProcesses } from "./child/process-tree.ts";
+import { resolveCommand } from "./child/resolve-command.ts";
 import { processSpawner } from "./child/spawner.ts";
 import type { Supervisor } from "./child/supervisor.ts";
 import { threadIdIn, threadMarks } from "./child/thread-marks.ts";
@@ -138,10 +139,16 @@ async function buildRuns(
   // Below the logs directory, not the system's temporary one: what a killed daemon leaves is removed at the next start.
   const runsDir = path.join(config.paths.logsDir, "runs");
   const files = await openRunFiles(nodeDisk, runsDir, clock);
+  // Found once: what is put on the PATH later is not run. One that is not there yet is looked for at each run, and to
+  // a spawner of somebody else's a name may mean what it does not mean here.
+  const command = options.spawner === undefined
+    ? await resolveCommand(config.runs.command, env["PATH"], config.repoRoot) : null;
   return createRuns({
     config, store, gate, tally, clock, log, files,
-    executor: options.runExecutor ??
-      ((request) => runCodexExec(request, { spawner: options.spawner, clock, env, uuid, scratchDir: runsDir })),
+    executor: options.runExecutor ?? ((request) => runCodexExec(
+      { ...request, command: command ?? request.command },
+      { spawner: options.spawner, clock, env, uuid, scratchDir: runsDir },
+    )),
     keepUnrecorded: options.acceptLoss,
     async endLeftovers(runId) {
       // Without its output there is still codexd's own mark.

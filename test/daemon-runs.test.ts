@@ -2,6 +2,8 @@
 // The store and its files are real; there is no app-server, because runs need none.
 
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { test, type TestContext } from "node:test";
 import type { CodexdEvent } from "../src/core/event.ts";
 import type { CodexExecRequest, RunExecutor, RunOutcome } from "../src/core/runs.ts";
@@ -65,4 +67,21 @@ test("without one, codexd's own starts the configured command", async (t) => {
   const run = await daemon.createRun({ prompt: "TEXT=hello;", waitMs: 10_000 });
   assert.deepEqual([run.status, run.finalMessage], ["completed", "hello"], JSON.stringify(run.error));
   assert.ok(run.result?.invocation.args.includes(FAKE_CODEX_PATH));
+});
+
+test("the command of runs is found once: what comes before it on the PATH later is not run", async (t) => {
+  const dir = workDir(t);
+  const [early, late] = [path.join(dir, "early"), path.join(dir, "late")];
+  for (const bin of [early, late]) mkdirSync(bin);
+  const install = (bin: string, script: string): void => {
+    writeFileSync(path.join(bin, "codex"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  };
+  install(late, `exec ${process.execPath} ${FAKE_CODEX_PATH} "$@"`);
+  const env = { ...process.env, PATH: [early, late, process.env["PATH"]].join(path.delimiter) };
+  const daemon = new CodexdDaemon(configure(dir, { mode: "exec", execCommand: "codex" }), { env });
+  await daemon.start();
+  endBefore(dir, () => daemon.stop());
+  install(early, "exit 7");
+  const run = await daemon.createRun({ prompt: "hello", waitMs: 20_000 });
+  assert.deepEqual([run.status, run.result?.invocation.command], ["completed", path.join(late, "codex")]);
 });
