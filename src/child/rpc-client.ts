@@ -12,6 +12,7 @@ import { LIMITS } from "../core/limits.ts";
 import {
   encodeError, encodeNotification, encodeRequest, encodeResult, parseRpcLine, type RpcId,
 } from "../protocol/json-rpc.ts";
+import { readRawAnswer, readRawResult } from "../protocol/raw-result.ts";
 import type { Transport } from "./transport.ts";
 
 /** What the peer sends of its own accord. */
@@ -27,6 +28,11 @@ export interface RpcHandlers {
 }
 
 export interface CallOptions {
+  /**
+   * The result is wanted as JSON text: as the very characters that came, where the peer writes answers as app-servers
+   * do, else written anew. Such calls leave `callsMax - rawCallsMax` places to the others.
+   */
+  readonly raw?: boolean;
   /** Milliseconds until the call fails with `timeout`; a late answer is dropped. */
   readonly timeoutMs?: number;
   /** Called with the result in the read loop, before anything else that the peer sent after it is handled. */
@@ -68,6 +74,7 @@ export interface RpcClientOptions {
   readonly clock: Clock;
   readonly handlers: RpcHandlers;
   readonly callsMax?: number;
+  readonly rawCallsMax?: number;
   readonly waitingMax?: number;
 }
 
@@ -75,10 +82,12 @@ export interface RpcClientOptions {
 const INTERNAL_ERROR = -32603;
 
 export function createRpcClient({
-  transport, clock, handlers, callsMax = LIMITS.childCallsMax, waitingMax = LIMITS.childCallsWaitingMax,
+  transport, clock, handlers, callsMax = LIMITS.childCallsMax, rawCallsMax = LIMITS.childRawCallsMax,
+  waitingMax = LIMITS.childCallsWaitingMax,
 }: RpcClientOptions): RpcClient {
   const underWay = new Map<number, Call>();
   const waiting: Call[] = [];
+  let rawUnderWay = 0;
   let lastId = 0;
   let closed = false;
 
@@ -86,6 +95,7 @@ export function createRpcClient({
     const id = ++lastId;
     call.id = id;
     underWay.set(id, call);
+    if (call.options.raw === true) rawUnderWay += 1;
     try {
       transport.send(encodeRequest(id, call.method, call.params));
     } catch (error) {
@@ -97,15 +107,23 @@ export function createRpcClient({
 
   /** The time limit is the caller's, so it runs while the call waits for a place too. */
   const expire = (call: Call, timeoutMs: number): void => {
-    if (call.id !== undefined) underWay.delete(call.id);
+    if (call.id !== undefined) leave(call.id, call);
     else if (waiting.includes(call)) waiting.splice(waiting.indexOf(call), 1);
     call.outcome.reject(new CodexdError("timeout", `Codex did not answer ${call.method} within ${timeoutMs} ms`));
     sendWaiting();
   };
 
+  const leave = (id: number, { options }: Call): void => {
+    if (underWay.delete(id) && options.raw === true) rawUnderWay -= 1;
+  };
+
+  const hasPlace = ({ options }: Pick<Call, "options">): boolean =>
+    underWay.size < callsMax && (options.raw !== true || rawUnderWay < rawCallsMax);
+
   const sendWaiting = (): void => {
-    while (underWay.size < callsMax) {
-      const next = waiting.shift();
+    for (;;) {
+      const at = waiting.findIndex(hasPlace);
+      const [next] = at === -1 ? [] : waiting.splice(at, 1);
       if (next === undefined) return;
       // Its time is over in this same moment: what nobody waits for any more must not be begun.
       if (clock.monotonic() < next.deadlineMs) send(next);
@@ -116,7 +134,7 @@ export function createRpcClient({
   const take = (id: RpcId): Call | undefined => {
     const call = typeof id === "number" ? underWay.get(id) : undefined;
     if (call === undefined) return undefined;
-    underWay.delete(id as number);
+    leave(id as number, call);
     call.timer?.cancel();
     return call;
   };
@@ -131,8 +149,20 @@ export function createRpcClient({
     }
   };
 
+  /** Takes the answer of a raw call unparsed; false leaves the line to be parsed. */
+  const takeRaw = (text: string): boolean => {
+    const answer = readRawAnswer(text);
+    if (answer === undefined || underWay.get(answer.id)?.options.raw !== true) return false;
+    const result = readRawResult(text, answer.at);
+    if (result === undefined) return false;
+    const call = take(answer.id);
+    if (call !== undefined) settle(call, result);
+    sendWaiting();
+    return true;
+  };
+
   const onMessage = (text: string): void => {
-    if (handlers.onLine?.(text) === true) return;
+    if (handlers.onLine?.(text) === true || (rawUnderWay > 0 && takeRaw(text))) return;
     const message = parseRpcLine(text);
     switch (message.kind) {
       case "notification":
@@ -143,7 +173,8 @@ export function createRpcClient({
         return handlers.onNoise(message.text);
       case "response": {
         const call = take(message.id);
-        if (call !== undefined) settle(call, message.result);
+        const result = call?.options.raw === true ? JSON.stringify(message.result) : message.result;
+        if (call !== undefined) settle(call, result);
         return sendWaiting();
       }
       case "error": {
@@ -161,6 +192,7 @@ export function createRpcClient({
     closed = true;
     const owed = [...underWay.values(), ...waiting];
     underWay.clear();
+    rawUnderWay = 0;
     waiting.length = 0;
     for (const call of owed) {
       call.timer?.cancel();
@@ -183,7 +215,7 @@ export function createRpcClient({
         method, params, options, deadlineMs, outcome: createDeferred(), timer: undefined, id: undefined,
       };
       // One that is made in `onResult`, when a place has just become free, does not overtake those that wait.
-      const mustWait = underWay.size >= callsMax || waiting.length > 0;
+      const mustWait = !hasPlace(call) || waiting.some(hasPlace);
       if (mustWait && waiting.length >= waitingMax) {
         return Promise.reject(new CodexdError("not_ready", `${waitingMax} calls wait for Codex already`));
       }

@@ -26,6 +26,8 @@ export interface Supervisor {
   readonly state: ChildState;
   /** Codex's version as the running child has told it. */
   readonly version: string | null;
+  /** What the newest child that was shaken hands with has answered. */
+  readonly handshake: unknown;
   /** Resolves when the process has been spawned (or could not be); the handshake goes on by itself. */
   start(): Promise<void>;
   /**
@@ -70,6 +72,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let life: Life | undefined;
   let running: AppServer | undefined;
   let version: string | null = null;
+  let handshake: unknown;
   let generation = 0;
   let failures = 0;
   /** This life has answered the handshake. */
@@ -126,6 +129,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const outcome = await current.client.initialize();
       if (generation !== ofGeneration || life !== current) return;
       version = outcome.version;
+      handshake = outcome.result;
       running = { client: current.client, generation };
       worked = true;
       change({ status: words.up, lastError: null, ...(remote ? { startedAt: isoTime(clock.now()) } : {}) });
@@ -199,6 +203,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     get version() {
       return version;
+    },
+    get handshake() {
+      return handshake;
     },
     get current() {
       return running;

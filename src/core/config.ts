@@ -28,6 +28,9 @@ export interface CodexdPaths {
   readonly sessionRegistryPath: string;
   readonly turnRegistryPath: string;
   readonly runRegistryPath: string;
+  readonly approvalRegistryPath: string;
+  /** Uploaded images, one folder a session. */
+  readonly uploadsDir: string;
   readonly recentEventsPath: string;
   readonly structuredEventLogPath: string;
   readonly stdoutLogPath: string;

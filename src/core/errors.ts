@@ -15,6 +15,8 @@ export const ERROR_STATUS = {
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,
+  approval_orphaned: 409,
+  approval_resolved: 409,
   cursor_ahead: 409,
   session_closed: 409,
   session_exists: 409,

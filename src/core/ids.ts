@@ -7,13 +7,14 @@ import { randomUUID } from "node:crypto";
 export type UuidSource = () => string;
 export const systemUuid: UuidSource = randomUUID;
 
-export type IdKind = "session" | "turn" | "run" | "approval" | "daemon";
+export type IdKind = "session" | "turn" | "run" | "approval" | "upload" | "daemon";
 
 const PREFIX: Record<IdKind, string> = {
   session: "ses",
   turn: "sub",
   run: "run",
   approval: "apr",
+  upload: "upl",
   daemon: "dmn",
 };
 

@@ -9,6 +9,8 @@ const SECOND = 1000;
 export const LIMITS = {
   /** Codex drops some of a larger burst without an answer (measured: its ingress queue holds 128). */
   childCallsMax: 64,
+  /** Of these, calls that clients of codexd make themselves: slow ones must leave room for turns and interrupts. */
+  childRawCallsMax: 48,
   /** Calls that wait for a place among the 64; beyond it the answer is 503. */
   childCallsWaitingMax: 1024,
   /** No answer by then is no answer: turn/start answers in milliseconds, a slow disk can take seconds. */
@@ -182,6 +184,50 @@ export const LIMITS = {
   agentSampleDepthMax: 16,
   agentSampleNodesMax: 1000,
 
+  /** Of the diffs in one approval's record together: 10,000 of them are in memory, and in each checkpoint. */
+  approvalDiffCharsMax: 64 * KIB,
+  /** Of an approval's one line for a person. */
+  approvalSummaryCharsMax: 200,
+  /** How long a decision waits for an app-server that runs elsewhere to be back and to have asked again. */
+  approvalAskedAgainMs: 10 * SECOND,
+  /** Items that Codex may ask about and that have not ended, diffs included; beyond it the oldest is given up. */
+  openItemsKept: 1000,
+  /** Threads of sub-agents whose questions are known to belong to a session. */
+  subAgentsKept: 1000,
+  approvalRulesMax: 1000,
+  approvalRulesBytesMax: MIB,
+  /** A longer command is none that a rule knows; what rules cost stays small. */
+  approvalRuleCommandCharsMax: 64 * KIB,
+  /** The file system is asked for each path: a change of more of them is left to a person. */
+  approvalRulePathsMax: 1000,
+  /** Commands and file changes in one receipt: a turn that runs for days must not grow without bound. */
+  receiptItemsMax: 10_000,
+  /** Of one command in a receipt; what is longer is a script, and whole in the event of its item. */
+  receiptCommandCharsMax: 16 * KIB,
+  /** Of a receipt's diff, which is in memory and in each checkpoint; what is longer is cut behind a line. */
+  receiptDiffCharsMax: MIB,
+  /** Turns that have ended with a command still running, whose late end is still taken into the receipt. */
+  lateTurnsKept: 1000,
+
+  rpcMs: 60 * SECOND,
+  rpcMsMax: 10 * 60 * SECOND,
+  /** So much of what Codex has said, which can be many megabytes, is encoded and sent at a time. */
+  rawAnswerPieceChars: 256 * KIB,
+  /** A client that takes none of it for so long has gone: until then the whole text is held for it. */
+  rawAnswerStallMs: 5 * 60 * SECOND,
+  /** Each of the questions that `GET /v1/codexd/codex` asks: some of them reach for the network. */
+  codexAboutMs: 5 * SECOND,
+  /** Of the list of models; a page holds what Codex thinks right. */
+  codexModelPagesMax: 20,
+  /** How long a compaction or a review that Codex has taken may take to begin its turn: some 40 ms were measured. */
+  turnBeginMs: 2 * SECOND,
+
+  uploadBytesMax: 16 * MIB,
+  /** The same as base64 (four characters for three bytes) in JSON, with room for the fields beside it. */
+  uploadJsonBytesMax: 4 * Math.ceil((16 * MIB) / 3) + 4 * KIB,
+  /** Of one session. */
+  uploadsMax: 100,
+
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,
   snapshotRecords: 50,
@@ -196,6 +242,8 @@ export const LIMITS = {
   clientReplyMs: 10 * SECOND,
   clientPollMs: 100,
   clientReplyBytesMax: 64 * MIB,
+  /** Of standard input: more than any body that the API takes. */
+  clientInputBytesMax: 32 * MIB,
   /** What goes to Codex may first wait for a child that starts, then for a thread to be resumed and a turn to start. */
   clientWorkMs: 150 * SECOND,
   /** An idle connection is given up well before the daemon does so (`keepAliveMs`): no request is to meet its end. */
@@ -206,4 +254,7 @@ export const LIMITS = {
   clientReconnect: { firstMs: 100, mostMs: 10 * SECOND, jitter: 0.5 },
   /** A daemon ends within `shutdownMs`; who waits for it waits a little longer. */
   clientShutdownMs: 25 * SECOND,
+  /** Of a command's output at its end, the last ones: who wants it whole finds it in the events. */
+  sendOutputLinesMax: 10,
+  sendOutputLineCharsMax: 200,
 } as const;

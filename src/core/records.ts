@@ -2,6 +2,8 @@
 //
 // Every field is always there; null means absent. The names are public API (HTTP, files and library alike).
 
+import type { ApprovalReceipt } from "./approvals.ts";
+
 export const SESSION_PURPOSES = ["duplex", "smoke", "worker"] as const;
 export type SessionPurpose = (typeof SESSION_PURPOSES)[number];
 
@@ -75,8 +77,57 @@ export interface TurnError {
   readonly additionalDetails: string | null;
 }
 
+/** A command that Codex has run. One that was declined, or never allowed to begin, is none. */
+export interface CommandReceipt {
+  readonly command: string;
+  readonly cwd: string | null;
+  /** Null while it runs, also behind the end of its turn, and where Codex has not said. */
+  readonly exitCode: number | null;
+  readonly durationMs: number | null;
+}
+
+/** A file that Codex has changed. */
+export interface FileChangeReceipt {
+  readonly path: string;
+  /** `add`, `delete` or `update`. */
+  readonly kind: string;
+  /** Where it was moved to; only there when it was. */
+  readonly movePath?: string;
+}
+
+export interface PlanStep {
+  readonly step: string;
+  readonly status: string;
+}
+
+export const TURN_LIVENESS = ["starting", "model", "tool", "awaiting_approval", "reconnecting", "stalled"] as const;
+
+/** Why a turn that runs is quiet, and for how long it has been. */
+export interface TurnLiveness {
+  readonly state: (typeof TURN_LIVENESS)[number];
+  /** Milliseconds since the last progress of this turn. */
+  readonly quietMs: number;
+}
+
+/** What a turn or a run has done, beside its answer. */
+export interface WorkReceipt {
+  /** The answer, parsed, where an `outputSchema` was given; null where there was none or it does not parse. */
+  readonly structuredOutput: unknown;
+  /** Why the answer does not parse, where an `outputSchema` was given. */
+  readonly structuredOutputError: string | null;
+  readonly plan: readonly PlanStep[] | null;
+  /** In the order in which they began; `LIMITS.receiptItemsMax` at most. */
+  readonly commands: readonly CommandReceipt[];
+  readonly fileChanges: readonly FileChangeReceipt[];
+}
+
+/** What nothing has been done in has done. */
+export const NO_WORK: WorkReceipt = {
+  structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
+};
+
 /** The receipt of a turn: one object that says what it was and how it ended. */
-export interface TurnRecord {
+export interface TurnRecord extends WorkReceipt {
   /** codexd's own id; null for a turn that codexd saw but did not start. */
   readonly submissionId: string | null;
   /** Codex's id; null until it has answered. */
@@ -92,6 +143,13 @@ export interface TurnRecord {
   readonly finalMessage: string | null;
   readonly error: TurnError | null;
   readonly tokenUsage: TokenUsage | null;
+  /** What its answer was to look like; null where nobody asked for a form. */
+  readonly outputSchema: Readonly<Record<string, unknown>> | null;
+  /** All that the turn has changed so far, as Codex tells it, in git's form. */
+  readonly diff: string | null;
+  readonly approvals: readonly ApprovalReceipt[];
+  /** Null for a turn that has ended. */
+  readonly liveness: TurnLiveness | null;
   /** The turn's first and last event; `lastSeq` is null while it runs. */
   readonly firstSeq: number;
   readonly lastSeq: number | null;
@@ -102,9 +160,11 @@ export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): stri
   return turn.submissionId ?? turn.turnId ?? "";
 }
 
+export type TurnSummary = Omit<TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges">;
+
 /** The lists' short form, without what can be large. */
-export function turnSummary(turn: TurnRecord): Omit<TurnRecord, "input"> {
-  const { input: _, ...summary } = turn;
+export function turnSummary(turn: TurnRecord): TurnSummary {
+  const { input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, ...summary } = turn;
   return summary;
 }
 

@@ -4,7 +4,7 @@
 // Every field of a record is always there; null means absent. The names are public API.
 
 import type { StopReport } from "./processes.ts";
-import type { SandboxMode, TokenUsage } from "./records.ts";
+import type { SandboxMode, TokenUsage, WorkReceipt } from "./records.ts";
 
 export const CODEX_EXEC_PURPOSES = ["fallback-worker", "worker", "smoke"] as const;
 export type RunPurpose = (typeof CODEX_EXEC_PURPOSES)[number];
@@ -110,7 +110,7 @@ export type RunOutcome =
 /** Runs one request to its end; should not reject. */
 export type RunExecutor = (request: CodexExecRequest) => Promise<RunOutcome>;
 
-export interface RunRecord {
+export interface RunRecord extends WorkReceipt {
   readonly runId: string;
   readonly sessionId: string | null;
   readonly status: RunStatus;
@@ -132,8 +132,8 @@ export interface RunRecord {
   readonly result: { readonly invocation: RunInvocation; readonly result: RunResult | null } | null;
 }
 
-/** A run as lists and snapshots give it: without what it has printed. */
-export interface RunSummary extends Omit<RunRecord, "result"> {
+/** A run as lists and snapshots give it: without what it has printed, its commands and its file changes. */
+export interface RunSummary extends Omit<RunRecord, "result" | "commands" | "fileChanges"> {
   readonly result: {
     readonly invocation: RunInvocation;
     readonly result: Omit<RunResult, "stdout" | "stderr" | "jsonEvents"> | null;
@@ -141,7 +141,8 @@ export interface RunSummary extends Omit<RunRecord, "result"> {
 }
 
 export function runSummary(run: RunRecord): RunSummary {
-  if (run.result?.result == null) return run;
+  const { commands: _commands, fileChanges: _fileChanges, ...summary } = run;
+  if (run.result?.result == null) return { ...summary, result: run.result as RunSummary["result"] };
   const { stdout: _stdout, stderr: _stderr, jsonEvents: _jsonEvents, ...result } = run.result.result;
-  return { ...run, result: { invocation: run.result.invocation, result } };
+  return { ...summary, result: { invocation: run.result.invocation, result } };
 }

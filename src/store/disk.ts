@@ -47,6 +47,8 @@ export interface Disk {
   /** A second name for the file; fails when the name exists. */
   link(existing: string, path: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Fails when there is anything in it. */
+  removeDirectory(path: string): Promise<void>;
   readLink(path: string): Promise<string>;
   /** Holds the directory open, so that it can be named by its descriptor. */
   openDirectory(path: string): Promise<{ readonly fd: number; close(): Promise<void> }>;
@@ -75,6 +77,7 @@ export const nodeDisk: Disk = {
   rename: (from, to) => fsp.rename(from, to),
   link: (existing, path) => fsp.link(existing, path),
   unlink: (path) => fsp.unlink(path),
+  removeDirectory: (path) => fsp.rmdir(path),
   readLink: (path) => fsp.readlink(path),
   openDirectory: (path) => fsp.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
   async syncDirectory(path) {

@@ -2,7 +2,8 @@
 //
 // What to do about a damaged checkpoint is decided later, when it is known whether the journal can rebuild it.
 //
-// Invariant: a line changes a table only when it is newer than the table's checkpoint.
+// Invariants: a line changes a table only when it is newer than the table's checkpoint; whatever an older codexd has
+// written, a record in a table has every member that this one knows.
 
 import path from "node:path";
 
@@ -20,6 +21,8 @@ import type { TableSpec } from "./types.ts";
 export interface LoadedTable extends CheckpointTarget {
   readonly kind: string;
   readonly outcome: LoadedCheckpoint["outcome"];
+  /** @see TableSpec.complete */
+  complete(record: object): object;
 }
 
 /** @throws {ExitError} `damagedState` when a newer codexd has written one of them. */
@@ -32,9 +35,17 @@ export async function loadTables(
     const hasId = (record: object): boolean => isId(spec.idOf(record));
     const { outcome, seq, records } = await loadCheckpoint(disk, spec.path, spec.field, hasId);
     const table = new Table<object>((record) => spec.idOf(record));
-    for (const { record, json } of records) table.load(record, json);
+    const complete = (record: object): object => spec.complete?.(record) ?? record;
+    let lacking = 0;
+    for (const { record, json } of records) {
+      const whole = complete(record);
+      if (whole !== record) lacking += 1;
+      table.load(whole, whole === record ? json : JSON.stringify(whole));
+    }
     const { path: file, field } = spec;
-    tables.push({ kind, outcome, file, field, table, seq, revision: table.revision, dirtySince: undefined });
+    // A file of an older layout is written anew at the next checkpoint.
+    const revision = table.revision - lacking;
+    tables.push({ kind, outcome, complete, file, field, table, seq, revision, dirtySince: undefined });
   }
   return tables;
 }
@@ -49,7 +60,10 @@ export function applyLine(tables: readonly LoadedTable[], seq: number, { put, de
     }
     if (seq <= target.seq) continue;
     const record = put[kind];
-    if (record !== undefined) target.table.load(record, JSON.stringify(record));
+    if (record !== undefined) {
+      const whole = target.complete(record);
+      target.table.load(whole, JSON.stringify(whole));
+    }
     for (const id of del[kind] ?? []) target.table.prepareDelete(id).apply();
   }
 }

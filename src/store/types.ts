@@ -17,6 +17,11 @@ export interface TableSpec<R> {
   readonly field: string;
   /** Never changes for a record. */
   idOf(record: R): string;
+  /**
+   * A record of an older layout with the members that it lacks, as it comes from a checkpoint or the journal; one that
+   * lacks none is given back itself. Left out where there never was another layout.
+   */
+  complete?(record: R): R;
 }
 
 /** Whole records to put and ids to delete, in the one line that also holds the event. */
