@@ -19,6 +19,8 @@ export interface AppServerGate {
   /** Codex's version; null while it is not known. */
   readonly version: string | null;
   readonly current: RunningAppServer | undefined;
+  /** What it has answered to the handshake; undefined before the first one. */
+  readonly handshake?: unknown;
   /** Waits for a child that starts or restarts. @throws `not_ready`, `child_failed`, `draining`, `wrong_mode`. */
   ready(): Promise<RunningAppServer>;
 }

@@ -8,9 +8,9 @@ import type { Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
 import { deltaDetailJson, readDeltaLine } from "../codex/delta-line.ts";
 import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
-import { refuse } from "../codex/server-requests.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { AppServerGate } from "./app-server.ts";
+import type { Approvals } from "./approvals.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { observe, outcomeStatus, ownTurnError, readUsageTotal } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
@@ -20,7 +20,7 @@ export interface Ingest {
   /** Takes the line of a delta as it stands; false means that it must be parsed. */
   line(text: string): boolean;
   notification(method: string, params: Record<string, unknown>, emittedAtMs: number | null): void;
-  /** A question of Codex's: answered at once, because nobody can be asked. */
+  /** A question of Codex's. */
   request(id: number | string, method: string, params: Record<string, unknown>): void;
   /** The child has gone: every turn that Codex had is ended. */
   down(reason: string, why: "child_exited" | "daemon_stopped"): void;
@@ -33,12 +33,16 @@ export interface IngestOptions {
   readonly turns: OpenTurns;
   readonly index: SessionIndex;
   readonly appServer: () => AppServerGate;
+  readonly approvals: Approvals;
   readonly clock: Clock;
   /** Adds what a person can do about it to the error of a failed turn. */
   readonly explain: (outcome: TurnOutcome, turn: OpenTurn) => TurnOutcome;
+  /** Takes a turn's own events into its receipt: `observe` of receipts.ts, unless what that costs is measured. */
+  readonly fold?: typeof observe;
 }
 
-export function createIngest({ store, turns, index, appServer, clock, explain }: IngestOptions): Ingest {
+export function createIngest(options: IngestOptions): Ingest {
+  const { store, turns, index, appServer, approvals, clock, explain, fold = observe } = options;
   let paused = false;
 
   // What Codex says cannot be refused, so when the disk is slower than Codex, Codex waits.
@@ -58,11 +62,29 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
   const begin = (threadId: string, turnId: string): void => {
     const open = turns.onThread(threadId);
     if (open !== undefined) return turns.accept(open, turnId);
+    adopt(threadId, turnId);
+  };
+
+  const adopt = (threadId: string, turnId: string): void => {
     const sessionId = index.sessionIdOn(threadId);
     const session = sessionId === null ? undefined : store.tables.session.get(sessionId);
     // A session that is reserved for a turn of its own must not lose its place to a stranger's.
-    if (session === undefined || session.status === "closed" || turns.ofSession(session.sessionId)) return;
+    if (session === undefined || session.status === "closed") return;
+    const reserved = turns.ofSession(session.sessionId);
+    if (reserved?.expected === false) return;
+    if (reserved !== undefined) turns.release(reserved);
     turns.adopt(session, threadId, turnId);
+  };
+
+  /** What begins before any turn of that name has been started, or inside of one that has. */
+  const noteReview = (method: string, threadId: string, turnId: string, params: Record<string, unknown>): void => {
+    if (method !== "item/started" && method !== "turn/started") return;
+    const open = turns.onThread(threadId);
+    if (open === undefined && isReviewEntry(params["item"])) adopt(threadId, turnId);
+    const isInside = open?.record.turnId !== turnId && open?.record.turnId === rootTurnIdOf(params["turn"]);
+    if (open === undefined || !isInside) return;
+    open.innerTurnId = turnId;
+    open.receipt.started = true;
   };
 
   return {
@@ -85,12 +107,14 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
       const threadId = threadIdOf(params);
       const turnId = turnIdOf(params);
       if (method === "turn/started" && threadId !== null && turnId !== null) begin(threadId, turnId);
+      if (threadId !== null && turnId !== null) noteReview(method, threadId, turnId, params);
       if (threadId !== null && isUnloading(method, params)) index.markUnloaded(threadId);
 
       const notification: Notification = { method, params, emittedAtMs };
       const event = toEvent(notification, threadId === null ? null : index.sessionIdOn(threadId));
-      store.append(event);
+      store.append(event, turns.lateChanges(event));
       holdBack();
+      approvals.told(method, params);
 
       // Sub-agents and earlier turns speak on the same connection: only its own events move a turn.
       const turn = threadId === null ? undefined : turns.onThread(threadId);
@@ -101,32 +125,13 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
         return;
       }
       turn.progressMonotonicMs = clock.monotonic();
-      observe(turn.receipt, event.type, event.detail);
+      fold(turn.receipt, event.type, event.detail);
       if (method === "turn/completed") turns.finish(turn, explain(readOutcome(params["turn"]), turn));
     },
 
     request(id, method, params) {
-      const threadId = threadIdOf(params);
-      const refusal = refuse(method);
-      store.append({
-        level: "warn",
-        type: "app-server.request.refused",
-        message: refusal.known ? `declined ${method}: nobody can be asked` : `refused ${method}: not supported`,
-        detail: {
-          sessionId: threadId === null ? null : index.sessionIdOn(threadId),
-          threadId,
-          turnId: turnIdOf(params),
-          itemId: params["itemId"] ?? null,
-          requestMethod: method,
-          requestId: id,
-          kind: refusal.known ? refusal.kind : "other",
-          params,
-        },
-      });
+      approvals.ask(id, method, params);
       holdBack();
-      const client = appServer().current?.client;
-      if (refusal.known) client?.answer(id, refusal.result);
-      else client?.refuse(id, refusal.code, refusal.message);
     },
 
     down(reason, why) {
@@ -134,10 +139,12 @@ export function createIngest({ store, turns, index, appServer, clock, explain }:
       for (const turn of turns.all()) {
         turns.finish(turn, { status: "interrupted", error: ownTurnError(why, reason) });
       }
+      approvals.down(why);
     },
 
     disconnected() {
       paused = false;
+      approvals.disconnected();
     },
   };
 }
@@ -147,6 +154,16 @@ const USAGE = "thread/tokenUsage/updated";
 function isUnloading(method: string, { status }: Record<string, unknown>): boolean {
   if (method === "thread/closed" || method === "thread/archived" || method === "thread/deleted") return true;
   return method === "thread/status/changed" && isObject(status) && status["type"] === "notLoaded";
+}
+
+/** A review is told of under the id that its answer names, and works in a turn of another, which alone is started. */
+function isReviewEntry(item: unknown): boolean {
+  return isObject(item) && item["type"] === "enteredReviewMode";
+}
+
+function rootTurnIdOf(turn: unknown): string | null {
+  const rootTurnId = isObject(turn) ? turn["rootTurnId"] : undefined;
+  return typeof rootTurnId === "string" ? rootTurnId : null;
 }
 
 function readOutcome(turn: unknown): TurnOutcome {

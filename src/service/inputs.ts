@@ -3,23 +3,22 @@
 // Invariant: every field of a request is here and nowhere else; an unknown one is refused by name.
 
 import {
-  anyObject, array, boolean, DecodeError, either, integer, mismatch, nonEmptyString, object, oneOf, optional, required,
-  string,
+  anyObject, array, boolean, described, either, integer, nonEmptyString, object, oneOf, optional, required, string,
   type Decoder,
 } from "../base/decode.ts";
-import { createCodexAppServerTextInput } from "../codex/methods.ts";
-import { absolutePath, checkText, metadata, word } from "../core/input-fields.ts";
+import { absolutePath, metadata, word } from "../core/input-fields.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy } from "../core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
+import { INPUT_ITEM_SCHEMA } from "./input-items.ts";
 
 export type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
 
-const approvalPolicy: Decoder<ApprovalPolicy> = either(word, anyObject, "a policy's name or an object");
+export const approvalPolicy: Decoder<ApprovalPolicy> = either(word, anyObject, "a policy's name or an object");
 
 const turnInput: Decoder<string | Array<Record<string, unknown>>> = either(
   nonEmptyString,
-  array(anyObject, 1),
+  array(described((value: unknown, path: string) => anyObject(value, path), INPUT_ITEM_SCHEMA), 1),
   "a non-empty string or a non-empty array of Codex input items",
 );
 
@@ -63,29 +62,3 @@ export const decodeStartTurn: Decoder<StartTurnInput> = object<StartTurnInput>({
 
 /** `POST …/close`, `…/interrupt`: no fields. */
 export const decodeNothing: Decoder<Record<string, never>> = object<Record<string, never>>({});
-
-/**
- * The input items of a turn, whichever way they were given.
- *
- * @throws {DecodeError} unless exactly one of `input` and `prompt` is there, and each text within Codex's limit.
- */
-export function inputItems({ input, prompt }: StartTurnInput): Array<Record<string, unknown>> {
-  if (input !== undefined && prompt !== undefined) {
-    throw new DecodeError("prompt", "stands beside input; give one of the two");
-  }
-  const given = input ?? prompt;
-  if (given === undefined) throw new DecodeError("input", "is required (or prompt)");
-  if (typeof given === "string") {
-    checkText(given, input === undefined ? "prompt" : "input");
-    return [createCodexAppServerTextInput(given)];
-  }
-  given.forEach(checkItem);
-  return given;
-}
-
-function checkItem(item: Record<string, unknown>, at: number): void {
-  const { type, text } = item;
-  if (typeof type !== "string") throw mismatch(`input[${at}].type`, type, "the type of a Codex input item");
-  if (type === "text" && typeof text !== "string") throw mismatch(`input[${at}].text`, text, "a string");
-  if (typeof text === "string") checkText(text, `input[${at}].text`);
-}

@@ -33,7 +33,8 @@ const TRY_MS = 1000;
 type Try = "taken" | "none" | "lost" | "unanswered";
 
 export function createInterrupts(appServer: AppServerGate, clock: Clock, open: OpenTurns): Interrupts {
-  const tryOnce = async ({ record: { threadId, turnId } }: OpenTurn): Promise<Try> => {
+  const tryOnce = async ({ record: { threadId, turnId: ownTurnId }, innerTurnId }: OpenTurn): Promise<Try> => {
+    const turnId = innerTurnId ?? ownTurnId;
     const client = appServer.current?.client;
     // Its end will come with the end of the child.
     if (client === undefined) return "taken";

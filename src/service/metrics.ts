@@ -1,8 +1,9 @@
 // What the daemon can be measured by: families of figures, read at the moment of asking.
 //
 // Deliberately without a wire format (http/metrics-text.ts). Invariant: between two askings only plain additions
-// happen, one a turn, a run, a replay or a batch; never one an event, let alone a delta.
+// happen, one a turn, an approval, a run, a replay or a batch; never one an event, let alone a delta.
 
+import { APPROVAL_STATUSES } from "../core/approvals.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { LIMITS } from "../core/limits.ts";
 import { RUN_STATUSES } from "../core/runs.ts";
@@ -48,7 +49,7 @@ export function createMetrics(options: MetricsOptions): MetricsService {
   return {
     collect: () => [
       ...daemonFamilies(options), ...journalFamilies(options.store, batches), ...workFamilies(options),
-      ...childFamilies(options.appServer),
+      ...approvalFamilies(options), ...childFamilies(options.appServer),
     ],
   };
 }
@@ -108,6 +109,19 @@ function workFamilies({ config, store, open, tally }: MetricsOptions): MetricFam
     byLabel("codexd_runs_total", "counter", "Runs that have ended, by how.", "status", tally.runs),
     single("codexd_stream_replays_total", "counter", "Times that a stream read behind the journal's head.",
       tally.replays),
+  ];
+}
+
+function approvalFamilies({ store, tally }: MetricsOptions): MetricFamily[] {
+  const { pending } = countBy(APPROVAL_STATUSES, store.tables.approval.newestFirst());
+  return [
+    single("codexd_approvals_pending", "gauge", "Questions of Codex that wait for a decision.", pending),
+    {
+      name: "codexd_approvals_total", type: "counter", help: "Approvals that are settled, by how and by whom.",
+      samples: [...tally.approvals.values()].map(({ kind, decision, decidedBy, count }) => ({
+        labels: { kind, decision, decided_by: decidedBy }, value: count,
+      })),
+    },
   ];
 }
 

@@ -6,14 +6,18 @@
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import { createLatch, type Latch } from "../base/latch.ts";
-import type { EventLevel } from "../core/event.ts";
+import type { EventDraft } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { SessionRecord, TokenUsage, TurnError, TurnRecord, TurnStatus } from "../core/records.ts";
-import { createReceipt, NO_TOKENS, type OutcomeStatus, type Receipt } from "./receipts.ts";
-import type { CodexdStore } from "./tables.ts";
+import type { SessionRecord, TokenUsage, TurnError, TurnRecord } from "../core/records.ts";
+import type { Changes } from "../store/types.ts";
+import { createLateTurns } from "./late-turns.ts";
+import { livenessOf } from "./liveness.ts";
+import { createReceipt, NO_TOKENS, receiptFields, type OutcomeStatus, type Receipt } from "./receipts.ts";
+import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
 import { createThreadUsages } from "./thread-usages.ts";
+import { emptyTurn, endedTurn, finishedEvent, idsOf, sessionAfter } from "./turn-records.ts";
 
 /** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */
 export type TurnPhase = "reserved" | "submitted" | "accepted" | "ended";
@@ -25,6 +29,10 @@ export interface OpenTurn {
   startedMonotonicMs: number;
   progressMonotonicMs: number;
   interruptRequested: boolean;
+  /** A reservation for a turn that Codex begins by itself, such as a compaction, which takes its place. */
+  expected: boolean;
+  /** By which name an interrupt finds it, where that is not its own: a review runs in a turn of its own inside. */
+  innerTurnId: string | null;
   /** Codex has been sent the turn: it may have begun it, whatever becomes of the answer. */
   asked: boolean;
   /** What the turn's overrides change on its session once Codex has accepted them. */
@@ -48,6 +56,8 @@ export interface TurnOutcome {
   readonly byCodex?: boolean;
 }
 
+export type EndingListener = (turn: OpenTurn, outcome: TurnOutcome) => void;
+
 export interface OpenTurns {
   ofSession(sessionId: string): OpenTurn | undefined;
   onThread(threadId: string): OpenTurn | undefined;
@@ -57,7 +67,9 @@ export interface OpenTurns {
   /** Gives a reservation back; only before `submit`. */
   release(turn: OpenTurn): void;
   /** Writes the turn down, before Codex is asked. @throws (rejects) {CodexdError} `storage_full`. */
-  submit(turn: OpenTurn, threadId: string, input: readonly unknown[]): Promise<void>;
+  submit(
+    turn: OpenTurn, threadId: string, input: readonly unknown[], outputSchema?: TurnRecord["outputSchema"],
+  ): Promise<void>;
   /** The session has got another thread before Codex was asked: the turn goes there. */
   moveTo(turn: OpenTurn, threadId: string): void;
   /** Codex has named the turn; the second naming of a turn is dropped. */
@@ -69,7 +81,11 @@ export interface OpenTurns {
   /** What Codex has counted on a thread, said outside of any turn that is open here. */
   noteUsage(threadId: string, total: TokenUsage): void;
   finish(turn: OpenTurn, outcome: TurnOutcome): void;
-  /** The record with what the stream has said so far. */
+  /** Calls `listener` with each turn that is about to be ended, before that is written: its receipt can still grow. */
+  onEnding(listener: EndingListener): void;
+  /** What an event about a turn that has ended changes on its record, to be written in the event's own line. */
+  lateChanges(event: Pick<EventDraft, "type" | "detail">): Changes<CodexdTables> | undefined;
+  /** The record with what the stream has said so far, and what the turn does now. */
   current(turn: OpenTurn): TurnRecord;
 }
 
@@ -79,6 +95,8 @@ export function createOpenTurns(
   const bySession = new Map<string, OpenTurn>();
   const byThread = new Map<string, OpenTurn>();
   const usages = createThreadUsages(LIMITS.threadUsagesKept);
+  const endingListeners: EndingListener[] = [];
+  const late = createLateTurns(store, LIMITS.lateTurnsKept);
 
   const open = (
     session: SessionRecord,
@@ -88,12 +106,14 @@ export function createOpenTurns(
     receipt = createReceipt(),
   ): OpenTurn => {
     const turn: OpenTurn = {
-      record: { ...emptyRecord(session), startedAt: isoTime(clock.now()), ...record },
+      record: { ...emptyTurn(session), startedAt: isoTime(clock.now()), ...record },
       phase,
       receipt,
       startedMonotonicMs: clock.monotonic(),
       progressMonotonicMs: clock.monotonic(),
       interruptRequested: false,
+      expected: false,
+      innerTurnId: null,
       asked: phase === "accepted",
       applyOverrides,
       answered: createLatch<true>(),
@@ -130,16 +150,17 @@ export function createOpenTurns(
     turn.answered.set(true);
   };
 
-  const current = (turn: OpenTurn): TurnRecord => {
-    const { finalMessage, error, tokenUsage } = turn.receipt;
-    return { ...turn.record, finalMessage, error, tokenUsage };
-  };
-
   return {
     ofSession: (sessionId) => bySession.get(sessionId),
     onThread: (threadId) => byThread.get(threadId),
     all: () => [...bySession.values()],
-    current,
+    lateChanges: (event) => late.changes(event),
+    onEnding: (listener) => void endingListeners.push(listener),
+
+    current(turn) {
+      const liveness = livenessOf(turn, clock.monotonic());
+      return { ...turn.record, ...receiptFields(turn.receipt), liveness };
+    },
 
     noteUsage(threadId, total) {
       usages.note(threadId, total);
@@ -157,8 +178,8 @@ export function createOpenTurns(
       turn.ended.set(null);
     },
 
-    async submit(turn, threadId, input) {
-      turn.record = { ...turn.record, threadId, input };
+    async submit(turn, threadId, input, outputSchema = null) {
+      turn.record = { ...turn.record, threadId, input, outputSchema };
       await store.commit(
         { level: "info", type: "turn.submitted", message: "turn submitted", detail: idsOf(turn.record) },
         (seq) => {
@@ -210,18 +231,21 @@ export function createOpenTurns(
       if (turn.phase === "ended" || turn.phase === "reserved") return;
       const session = sessionOf(turn);
       forget(turn);
+      for (const listener of endingListeners) listener(turn, outcome);
       usages.note(turn.record.threadId, turn.receipt.usageTotal);
       const now = isoTime(clock.now());
       const durationMs = outcome.durationMs ?? Math.round(clock.monotonic() - turn.startedMonotonicMs);
-      const error = outcome.error ?? turn.receipt.error;
       const { completedAt = now } = outcome;
-      let record: TurnRecord = { ...current(turn), status: outcome.status, error, completedAt, durationMs };
+      let record: TurnRecord = {
+        ...endedTurn(turn.record, turn.receipt, outcome.status, outcome.error), completedAt, durationMs,
+      };
       store.append(finishedEvent(record, outcome.status), (seq) => {
         record = { ...record, lastSeq: seq };
         return session === undefined
           ? { put: { turn: record } }
           : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
       });
+      late.keep(record, turn.receipt.work.running());
       tally.turns[outcome.status] += 1;
       turn.record = record;
       turn.answered.set(true);
@@ -229,47 +253,3 @@ export function createOpenTurns(
     },
   };
 }
-
-/** The event that ends a turn; `finalMessage` is cut, because the receipt has it whole. */
-export function finishedEvent(record: TurnRecord, status: TurnStatus) {
-  const finalMessage = record.finalMessage?.slice(0, LIMITS.finalMessageEventCharsMax) ?? null;
-  const why = record.error === null ? "" : `: ${record.error.message}`;
-  const level: EventLevel = status === "completed" ? "info" : status === "failed" ? "error" : "warn";
-  const { turnId, error } = record;
-  return {
-    level,
-    type: "turn.finished" as const,
-    message: `turn ${status}${why}`.replaceAll("\n", " "),
-    detail: { ...idsOf(record), turnId, status, finalMessage, error },
-  };
-}
-
-/** What the end of a turn changes on its session. */
-export function sessionAfter(
-  session: SessionRecord,
-  turn: TurnRecord,
-  byCodex: boolean,
-  updatedAt: string,
-): SessionRecord {
-  return {
-    ...session,
-    updatedAt,
-    currentTurnId: null,
-    lastTurnId: turn.turnId ?? session.lastTurnId,
-    lastTurnStatus: turn.status,
-    // Codex keeps no ephemeral thread, however many turns it had.
-    threadDurable: session.threadDurable || (byCodex && session.profile.ephemeral !== true),
-  };
-}
-
-function idsOf({ submissionId, sessionId, threadId }: TurnRecord) {
-  return { submissionId, sessionId, threadId };
-}
-
-function emptyRecord({ sessionId, threadId }: SessionRecord): TurnRecord {
-  return {
-    submissionId: null, turnId: null, sessionId, threadId, status: "inProgress", startedAt: null, completedAt: null,
-    durationMs: null, input: null, finalMessage: null, error: null, tokenUsage: null, firstSeq: 0, lastSeq: null,
-  };
-}
-

@@ -9,10 +9,12 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { decodeEntry } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
-import { finishedEvent, sessionAfter, type OpenTurns, type TurnOutcome } from "./open-turns.ts";
+import type { Approvals } from "./approvals.ts";
+import type { OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
+import { endedTurn, finishedEvent, sessionAfter } from "./turn-records.ts";
 
 export interface OutlivingTurns {
   readonly open: OpenTurns;
@@ -20,18 +22,25 @@ export interface OutlivingTurns {
   readonly endpoint: string;
 }
 
-/** Ends every turn that the journal calls under way, or opens it again; gives the number of those that were ended. */
+/**
+ * Ends every turn that the journal calls under way, with what it has asked, or opens it again; gives the number of
+ * those that were ended.
+ */
 export async function endAbandonedTurns(
   store: CodexdStore, clock: Clock, outliving?: OutlivingTurns, tally: Pick<Tally, "turns"> = createTally(),
+  approvals?: Pick<Approvals, "abandon" | "recover">,
 ): Promise<number> {
   const underWay = [...store.tables.turn.newestFirst()].filter((turn) => turn.status === "inProgress").reverse();
   let ended = 0;
   for (const turn of underWay) {
     const found = await readBack(store, turn);
     if (found.end === null && outliving !== undefined && reopen(store, turn, found.receipt, outliving)) continue;
+    // Before its own end, so that its receipt knows.
+    approvals?.abandon(turn, found.end === null ? "daemon_restarted" : "turn_ended", found.receipt);
     tally.turns[endAbandoned(store, clock, turn, found)] += 1;
     ended += 1;
   }
+  approvals?.recover();
   await store.settled();
   return ended;
 }
@@ -52,12 +61,9 @@ function endAbandoned(
     : "the daemon died while the turn ran";
   const now = isoTime(clock.now());
   const status = end?.status ?? "interrupted";
+  const reason = submitted ? "not_answered" : "daemon_restarted";
   const ended: TurnRecord = {
-    ...turn,
-    finalMessage: receipt.finalMessage,
-    tokenUsage: receipt.tokenUsage,
-    status,
-    error: end === null ? ownTurnError(submitted ? "not_answered" : "daemon_restarted", message) : receipt.error,
+    ...endedTurn(turn, receipt, status, end === null ? ownTurnError(reason, message) : undefined),
     completedAt: end?.at ?? now,
     durationMs: turn.startedAt === null ? null : Math.max(0, Date.parse(end?.at ?? now) - Date.parse(turn.startedAt)),
   };
@@ -83,9 +89,12 @@ async function readBack(store: CodexdStore, turn: TurnRecord): Promise<ReadBack>
   if (turn.turnId !== null) {
     for await (const batch of store.replay(turn.firstSeq - 1)) {
       for (const entry of batch.entries) {
-        if (entry.threadId !== turn.threadId || entry.type.endsWith(".delta")) continue;
+        // Its sub-agents ask on threads of their own, and in turns of their own.
+        const isAsked = entry.type.startsWith("approval.");
+        if ((entry.threadId !== turn.threadId && !isAsked) || entry.type.endsWith(".delta")) continue;
         const event: CodexdEvent = decodeEntry(batch, entry);
-        if (event.detail.turnId !== turn.turnId) continue;
+        const isOwn = event.detail.turnId === turn.turnId || (isAsked && event.detail["rootTurnId"] === turn.turnId);
+        if (!isOwn) continue;
         observe(receipt, event.type, event.detail);
         if (event.type === "app-server.turn.completed") {
           end = { status: outcomeStatus(event.detail["status"]), at: event.createdAt };

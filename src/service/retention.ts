@@ -43,6 +43,10 @@ const KINDS: { readonly [K in keyof CodexdTables]: Kind<CodexdTables[K]> } = {
     endOf: ({ lastSeq, completedAt, startedAt }) => (lastSeq === null ? null : (completedAt ?? startedAt ?? "")),
   },
   run: { idOf: ({ runId }) => runId, endOf: ({ finishedAt }) => finishedAt },
+  approval: {
+    idOf: ({ approvalId }) => approvalId,
+    endOf: ({ status, decidedAt, createdAt }) => (status === "pending" ? null : (decidedAt ?? createdAt)),
+  },
   session: {
     idOf: ({ sessionId }) => sessionId,
     endOf: ({ status, updatedAt }) => (status === "closed" ? updatedAt : null),

@@ -2,11 +2,15 @@
 //
 // Every read gives journaled state only: it takes its picture, then waits until all of it is in the journal.
 
+import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
 import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
 import type { StopReport } from "../core/processes.ts";
 import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
 import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
-import type { AcceptedTurn, CreateSessionInput, ListQuery, StartTurnInput, StopOutcome } from "../core/requests.ts";
+import type {
+  AcceptedTurn, CreateSessionInput, ForkThreadInput, ListQuery, ReviewThreadInput, RpcInput, StartTurnInput,
+  StopOutcome, ThreadListQuery, UploadRecord,
+} from "../core/requests.ts";
 import type { MetricsService } from "./metrics.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 
@@ -17,6 +21,10 @@ export interface Services {
   readonly sessions: SessionService;
   readonly turns: TurnService;
   readonly runs: RunService;
+  readonly approvals: ApprovalService;
+  readonly codex: CodexService;
+  readonly threads: ThreadService;
+  readonly uploads: UploadService;
   readonly events: EventService;
   readonly status: StatusService;
   readonly metrics: MetricsService;
@@ -35,9 +43,12 @@ export interface TurnService {
   /** `signal` aborts the waiting, never the turn. */
   start(input: StartTurnInput, signal?: AbortSignal): Promise<AcceptedTurn>;
   /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
-  get(id: string, waitMs: number, signal?: AbortSignal): Promise<TurnRecord>;
+  get(id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord>;
   list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
 }
+
+/** `approval`: the waiting is also over as soon as the turn waits for one. */
+export type TurnWait = "approval" | "end";
 
 export interface RunService {
   /**
@@ -59,6 +70,64 @@ export interface RunService {
    * @throws (rejects) {CodexdError} `not_found`; `cursor_ahead` when `after` lies behind the end of what is there.
    */
   output(runId: string, stream: RunStream, after: number): Promise<RunOutput>;
+}
+
+export interface ApprovalService {
+  /**
+   * Newest first. With `waitMs` above 0 an empty page waits so long at most for the first that belongs on it.
+   * `signal` aborts the waiting.
+   */
+  list(
+    query: ListQuery & { status: ApprovalStatus | "all"; sessionId: string | null; waitMs: number },
+    signal?: AbortSignal,
+  ): Promise<Page<ApprovalRecord>>;
+  get(approvalId: string): Promise<ApprovalRecord>;
+  /**
+   * Decides, once: resolves when the decision is in the journal and on its way to Codex.
+   *
+   * @throws (rejects) {CodexdError} `approval_resolved` with what stands in `detail`, `approval_orphaned`, `not_found`,
+   *   `storage_full`, `not_ready` when Codex cannot be told; {DecodeError} for an answer that the kind does not take.
+   */
+  decide(approvalId: string, input: DecideApprovalInput): Promise<ApprovalRecord>;
+}
+
+/** What Codex can do beyond sessions, turns and runs. */
+export interface CodexService {
+  /**
+   * Asks the app-server and gives its result as JSON text, as it came.
+   *
+   * @throws (rejects) {CodexdError} `app_server_error` with Codex's own `code` and `message`, `timeout`, what
+   *   `AppServerGate.ready` throws, `session_exists` for the thread of an active session; {DecodeError} for a method
+   *   that would break codexd's own books, with the way that does not.
+   */
+  rpc(input: RpcInput): Promise<string>;
+  /** Version, models, account and rate limits; what Codex cannot say is null, with the reason in `errors`. */
+  about(): Promise<Record<string, unknown>>;
+}
+
+/** Codex's threads, whether or not a session has them. Rejects as `CodexService.rpc`. */
+export interface ThreadService {
+  /**
+   * Each thread as Codex tells it, with the `sessionId` of the active or last session on it added, null without one:
+   * Codex's own member of that name stands as `codexSessionId`. So do the threads of `fork` and `unarchive`.
+   */
+  list(query: ThreadListQuery): Promise<Page<Record<string, unknown>>>;
+  /** `{"thread": …}` as JSON text, as it came. */
+  read(threadId: string, options: { turns: boolean }): Promise<string>;
+  /** The new thread as Codex tells it. */
+  fork(threadId: string, input: ForkThreadInput): Promise<Record<string, unknown>>;
+  archive(threadId: string): Promise<void>;
+  unarchive(threadId: string): Promise<Record<string, unknown>>;
+  name(threadId: string, name: string): Promise<void>;
+  /** Begins a turn of Codex's own; that of a session is adopted, with its events and a receipt. */
+  compact(threadId: string): Promise<void>;
+  /** As `compact`; gives the turn's id and the thread on which it runs. */
+  review(threadId: string, input: ReviewThreadInput): Promise<{ turnId: string | null; threadId: string }>;
+}
+
+export interface UploadService {
+  /** @throws (rejects) {CodexdError} `not_found`, `session_closed`, `storage_full`; {DecodeError} for type and size. */
+  create(input: { sessionId: string; mediaType: string | null; bytes: Buffer }): Promise<UploadRecord>;
 }
 
 export interface RunOutput {

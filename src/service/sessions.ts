@@ -3,6 +3,7 @@
 // Invariant: `sessionId` never changes, and a session is in the journal before any event of its thread.
 
 import { isoTime, type Clock } from "../base/clock.ts";
+import { createOneAtATime } from "../base/one-at-a-time.ts";
 import { CodexdError } from "../core/errors.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
@@ -31,6 +32,8 @@ export interface SessionsOptions {
   readonly uuid: UuidSource;
   /** The app-server runs elsewhere: its directories are not here to be looked at. */
   readonly remote?: boolean;
+  /** A session is closed: what it alone had elsewhere may go. Must not reject. */
+  readonly onClosed?: (sessionId: string) => Promise<void>;
 }
 
 export interface Sessions extends SessionService {
@@ -40,19 +43,11 @@ export interface Sessions extends SessionService {
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { store, open, threads, index, appServer, interrupts, gate, clock, uuid, remote = false } = options;
-  /** By thread, the end of the last that looks for its session or makes one. */
-  const atWork = new Map<string, Promise<void>>();
+  const byThread = createOneAtATime();
 
   /** One thread never gets two sessions: who looks waits for those that may be making one. */
-  const oneAtATime = <T>(threadId: string | undefined, body: () => Promise<T>): Promise<T> => {
-    if (threadId === undefined) return body();
-    const result = (atWork.get(threadId) ?? Promise.resolve()).then(body);
-    const over: Promise<void> = result.then(() => undefined, () => undefined).then(() => {
-      if (atWork.get(threadId) === over) atWork.delete(threadId);
-    });
-    atWork.set(threadId, over);
-    return result;
-  };
+  const oneAtATime = <T>(threadId: string | undefined, body: () => Promise<T>): Promise<T> =>
+    threadId === undefined ? body() : byThread(threadId, body);
 
   const draft = (input: CreateSessionInput): SessionRecord => {
     const now = isoTime(clock.now());
@@ -187,6 +182,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const message = turn === null ? "session closed" : "session closed, its turn interrupted";
     const detail = { sessionId, threadId, purpose };
     await store.commit({ level: "info", type: "session.closed", message, detail }, { put: { session: closed } });
+    await options.onClosed?.(sessionId);
     return closed;
   }
 }

@@ -9,6 +9,7 @@ import type { DaemonState, Identity } from "../core/records.ts";
 import { runSummary } from "../core/runs.ts";
 import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { AppServerGate } from "./app-server.ts";
+import { livenessOf } from "./liveness.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import type { StatusService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
@@ -21,6 +22,7 @@ export interface StatusOptions {
   readonly store: CodexdStore;
   readonly open: OpenTurns;
   readonly runs: { readonly underWay: number; readonly waiting: number };
+  readonly approvals: { readonly pending: number };
   readonly appServer: AppServerGate;
   readonly clock: Clock;
   readonly daemon: () => DaemonState;
@@ -64,7 +66,7 @@ export function createStatus(options: StatusOptions): StatusService {
         snapshot: snapshot(),
         limits: limits(options),
         liveness: { turns: open.all().filter(({ phase }) => phase !== "reserved")
-            .map((turn) => livenessOf(turn, clock.monotonic())) },
+            .map((turn) => quietTurn(turn, clock.monotonic())) },
         compat: compatOf(appServer.version, config.version),
       };
       await store.settled();
@@ -96,20 +98,18 @@ function compatOf(version: string | null, ownVersion: string): Record<string, un
   return { status, version, known: [...KNOWN_VERSIONS], embeddedAgent };
 }
 
-/** Why a turn is quiet, and for how long it has been. */
-function livenessOf({ record, phase, receipt, progressMonotonicMs }: OpenTurn, nowMs: number) {
-  const { submissionId, turnId, sessionId } = record;
-  const began = phase === "accepted" && receipt.started;
-  const running = receipt.openTools.size > 0 ? "tool" : "model";
-  const state = receipt.reconnecting ? "reconnecting" : began ? running : "starting";
-  return { submissionId, turnId, sessionId, state, quietMs: Math.round(nowMs - progressMonotonicMs) };
+/** A turn by its ids, and why it is quiet. */
+function quietTurn(turn: OpenTurn, nowMs: number) {
+  const { submissionId, turnId, sessionId } = turn.record;
+  return { submissionId, turnId, sessionId, ...livenessOf(turn, nowMs) };
 }
 
-function limits({ config, store, open, runs, appServer, service }: StatusOptions) {
+function limits({ config, store, open, runs, approvals, appServer, service }: StatusOptions) {
   return {
     childCalls: { value: appServer.current?.client.underWay ?? 0, limit: LIMITS.childCallsMax },
     journalPendingBytes: { value: store.pendingBytes, limit: LIMITS.journalPendingBytesMax },
     openTurns: { value: open.all().length, limit: null },
+    pendingApprovals: { value: approvals.pending, limit: null },
     runs: { value: runs.underWay, limit: config.runs.max },
     queuedRuns: { value: runs.waiting, limit: config.runs.maxQueued },
     streams: { value: service().websocketClients, limit: LIMITS.connectionsMax },

@@ -1,15 +1,17 @@
-// The tables that codexd keeps in the store: their records, files and ids.
+// The tables that codexd keeps in the store: their records, files and ids, and what records of older versions lack.
 // The store knows them only by this description; what is not listed here is not kept.
 
+import type { ApprovalRecord } from "../core/approvals.ts";
 import type { CodexdPaths } from "../core/config.ts";
 import type { RunRecord } from "../core/runs.ts";
-import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import { NO_WORK, turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { Store, TableSpec } from "../store/types.ts";
 
 export type CodexdTables = {
   readonly session: SessionRecord;
   readonly turn: TurnRecord;
   readonly run: RunRecord;
+  readonly approval: ApprovalRecord;
 };
 
 export type CodexdStore = Store<CodexdTables>;
@@ -17,7 +19,18 @@ export type CodexdStore = Store<CodexdTables>;
 export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTables]: TableSpec<CodexdTables[K]> } {
   return {
     session: { path: paths.sessionRegistryPath, field: "sessions", idOf: (session) => session.sessionId },
-    turn: { path: paths.turnRegistryPath, field: "turns", idOf: turnKey },
-    run: { path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId },
+    turn: { path: paths.turnRegistryPath, field: "turns", idOf: turnKey, complete: (turn) => completed(turn, TURN_SINCE) },
+    run: { path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId, complete: (run) => completed(run, NO_WORK) },
+    approval: {
+      path: paths.approvalRegistryPath, field: "approvals", idOf: (approval) => approval.approvalId,
+    },
   };
+}
+
+/** The members that turns have got since the first layout, as they are where nothing is known. */
+const TURN_SINCE = { outputSchema: null, diff: null, ...NO_WORK, approvals: [], liveness: null } as const;
+
+/** The record with what it lacks of `members`. */
+function completed<R extends object>(record: R, members: Partial<R>): R {
+  return Object.keys(members).every((name) => name in record) ? record : { ...members, ...record };
 }

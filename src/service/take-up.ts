@@ -7,11 +7,14 @@
 // knows any more ends as interrupted, with the reason.
 
 import { isoTime, sleep, type Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
 import { threadResumeParams } from "../codex/methods.ts";
 import { readResumedTurns, readTurnsPage, turnsListParams, type ToldTurn } from "../codex/turn-history.ts";
+import { knownIds } from "../codex/turn-items.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { AppServerGate, RunningAppServer } from "./app-server.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { observe, outcomeStatus, ownTurnError } from "./receipts.ts";
@@ -31,6 +34,7 @@ export interface TakeUpOptions {
   readonly open: OpenTurns;
   readonly threads: Threads;
   readonly interrupts: Interrupts;
+  readonly approvals: Approvals;
   readonly appServer: AppServerGate;
   readonly clock: Clock;
   /** @see IngestOptions.explain */
@@ -41,7 +45,7 @@ export interface TakeUpOptions {
 const DENIALS_MAX = 3;
 
 export function createTakeUp(options: TakeUpOptions): TakeUp {
-  const { store, open, threads, interrupts, appServer, clock, explain } = options;
+  const { store, open, threads, interrupts, approvals, appServer, clock, explain } = options;
 
   const takeUp = async (server: RunningAppServer, turn: OpenTurn): Promise<void> => {
     for (let tries = 1; appServer.current?.generation === server.generation && isOwed(turn); tries += 1) {
@@ -67,6 +71,7 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
     const { sessionId, threadId } = turn.record;
     if (threadId === null) return end(turn, "not_answered", "it had no thread");
     await threads.reload(server, requireSession(store, sessionId), threadId);
+    approvals.resumed(threadId);
     const turns = await readTurns(server, turn, threadId);
     // Its end may have come on the stream meanwhile.
     if (isOwed(turn)) apply(turn, find(turn, turns));
@@ -95,7 +100,11 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
   /** The turn by its id; one that Codex had not named yet by the mark that it was sent with. */
   const find = ({ record }: OpenTurn, turns: readonly ToldTurn[]): ToldTurn | undefined => {
     const { turnId, submissionId } = record;
-    if (turnId !== null) return turns.find((told) => told.turnId === turnId);
+    if (turnId !== null) {
+      // A review that runs stands in the history as the turn inside of it.
+      const inner = (told: ToldTurn): boolean => told.status === IN_PROGRESS && told.turn["rootTurnId"] === turnId;
+      return turns.find((told) => told.turnId === turnId) ?? turns.find(inner);
+    }
     const marked = turns.find(({ clientIds }) => submissionId !== null && clientIds.includes(submissionId));
     if (marked !== undefined) return marked;
     // In its first moments a turn has no message yet, and before 0.169 no mark: but a stranger's is not likely.
@@ -110,11 +119,16 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
       return end(turn, "not_answered", "it was submitted, the connection was lost, and Codex has not begun it");
     }
     open.accept(turn, told.turnId);
+    if (turn.record.turnId !== told.turnId) turn.innerTurnId = told.turnId;
     turn.receipt.started = true;
     turn.progressMonotonicMs = clock.monotonic();
+    const known = knownIds(turn.receipt.work, told.items);
     for (const item of told.items) {
       const type = item["status"] === IN_PROGRESS ? "app-server.item.started" : "app-server.item.completed";
-      observe(turn.receipt, type, { item, itemId: item["id"] });
+      observe(turn.receipt, type, { item, itemId: known.get(item) ?? item["id"] });
+      approvals.told(item["status"] === IN_PROGRESS ? "item/started" : "item/completed", {
+        threadId: turn.record.threadId, turnId: told.turnId, item,
+      });
     }
     if (told.status === IN_PROGRESS) {
       // Who wanted it ended may have had no connection to say so on.
@@ -130,8 +144,10 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
   /** Another client may have begun a turn in the place of one that has ended. */
   const adoptNewest = (sessionId: string, threadId: string, [newest]: readonly ToldTurn[]): void => {
     if (newest?.status !== IN_PROGRESS || open.ofSession(sessionId) !== undefined || isKnown(newest.turnId)) return;
+    const root = newest.turn["rootTurnId"] ?? newest.turnId;
     const session = requireSession(store, sessionId);
-    if (session.status === "active") open.adopt(session, threadId, newest.turnId);
+    // What runs inside of another turn would never be told to have ended.
+    if (session.status === "active" && root === newest.turnId) open.adopt(session, threadId, newest.turnId);
   };
 
   const isKnown = (turnId: string): boolean => {
@@ -139,6 +155,21 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
       if (record.turnId === turnId) return true;
     }
     return false;
+  };
+
+  /** What a sub-agent asks comes with its own thread, which nobody has loaded by this connection yet. */
+  const listenTo = async (server: RunningAppServer, threadId: string): Promise<void> => {
+    try {
+      const result = await server.client.threadResume({ threadId, excludeTurns: true });
+      const thread = isObject(result) ? result["thread"] : undefined;
+      const status = isObject(thread) ? thread["status"] : undefined;
+      if (isObject(status) && status["type"] === "idle") approvals.threadEnded(threadId, "turn_ended");
+      else approvals.resumed(threadId);
+    } catch (error) {
+      if (!(error instanceof CodexdError)) throw error;
+      // A connection that is lost again is followed by another one.
+      if (error.code === "app_server_error") approvals.threadEnded(threadId, "lost_by_codex");
+    }
   };
 
   const end = (turn: OpenTurn, reason: string, why: string): void => {
@@ -153,6 +184,9 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
         for (let turn = waiting.shift(); turn !== undefined; turn = waiting.shift()) await takeUp(server, turn);
       };
       await Promise.all(Array.from({ length: LIMITS.takeUpsMax }, work));
+      for (const threadId of approvals.unheardThreads()) {
+        if (appServer.current?.generation === server.generation) await listenTo(server, threadId);
+      }
     },
   };
 }

@@ -25,10 +25,16 @@ export interface Threads {
   ensureLoaded(sessionId: string): Promise<{ server: RunningAppServer; session: SessionRecord; threadId: string }>;
   /** Starts a thread for `draft`; `record` is called with its facts before anything else that Codex says of it. */
   start(server: RunningAppServer, draft: SessionRecord, record: (facts: ThreadFacts) => void): Promise<void>;
-  /** Resumes a thread that Codex has. `record` as in `start`. */
+  /**
+   * Resumes a thread that Codex has. `record` as in `start`; `threadDurable` is false for one that is loaded and has
+   * had no turn, which Codex does not resume.
+   */
   resume(
-    server: RunningAppServer, threadId: string, draft: SessionRecord, record: (facts: ThreadFacts) => void,
+    server: RunningAppServer, threadId: string, draft: SessionRecord,
+    record: (facts: ThreadFacts & { readonly threadDurable?: false }) => void,
   ): Promise<void>;
+  /** Loads a thread that no active session has: with the settings of its last session, else with Codex's own. */
+  load(server: RunningAppServer, threadId: string): Promise<void>;
   /** Resumes the thread that a session has, and never gives it another; throws as `ensureLoaded`. */
   reload(server: RunningAppServer, session: SessionRecord, threadId: string): Promise<void>;
 }
@@ -50,11 +56,14 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
     });
   };
 
-  const resume: Threads["resume"] = async (server, threadId, draft, record) => {
+  const resumeWith = async (
+    server: RunningAppServer, params: { readonly threadId: string }, record: (facts: ThreadFacts) => void,
+  ): Promise<void> => {
+    const { threadId } = params;
     const giveUpAt = clock.monotonic() + LIMITS.threadLockedRetryMs;
     for (;;) {
       try {
-        await server.client.threadResume(threadResumeParams(threadId, draft), {
+        await server.client.threadResume(params, {
           onResult: (result) => take(server, "thread/resume", result, record),
         });
         return;
@@ -64,6 +73,22 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
         await sleep(clock, LOCKED_RETRY_MS);
       }
     }
+  };
+
+  const resume: Threads["resume"] = async (server, threadId, draft, record) => {
+    try {
+      await resumeWith(server, { ...threadResumeParams(threadId, draft), threadId }, record);
+    } catch (error) {
+      const facts = index.factsOf(threadId, server.generation);
+      if (facts === undefined || refusalOf(error) !== "thread_without_turns") throw error;
+      record({ ...facts, threadDurable: false });
+    }
+  };
+
+  const load: Threads["load"] = async (server, threadId) => {
+    const session = index.sessionOn(threadId);
+    const params = session === undefined ? { excludeTurns: true } : threadResumeParams(threadId, session);
+    await resumeWith(server, { ...params, threadId }, () => undefined);
   };
 
   const take = (
@@ -112,6 +137,7 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
   return {
     start,
     resume,
+    load,
     reload,
     async ensureLoaded(sessionId) {
       const server = await appServer.ready();

@@ -3,14 +3,14 @@
 // Deliberately not: what Codex says while a turn runs (ingest.ts). Invariant: a turn is in the journal before Codex is
 // asked, and Codex is asked once, so that no crash can run a turn twice or lose one that was accepted.
 
-import type { Clock } from "../base/clock.ts";
 import { DecodeError } from "../base/decode.ts";
 import { readTurnId, sandboxModeOf, turnStartParams, type InputItem, type TurnOverrides } from "../codex/methods.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { RunningAppServer } from "./app-server.ts";
 import { requireDirectory } from "./directories.ts";
-import { inputItems, type StartTurnInput } from "./inputs.ts";
+import type { InputItems } from "./input-items.ts";
+import type { StartTurnInput } from "./inputs.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurn, OpenTurns, SessionChange, TurnOutcome } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
@@ -19,7 +19,7 @@ import type { TurnService } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore } from "./tables.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
-import { within } from "./wait.ts";
+import type { WaitForTurn } from "./turn-wait.ts";
 import type { WorkGate } from "./work-gate.ts";
 
 export interface TurnsOptions {
@@ -29,13 +29,14 @@ export interface TurnsOptions {
   readonly index: SessionIndex;
   readonly interrupts: Interrupts;
   readonly gate: WorkGate;
-  readonly clock: Clock;
+  readonly items: InputItems;
+  readonly wait: WaitForTurn;
   /** The app-server runs elsewhere: its directories are not here, and a turn that it has outlives the connection. */
   readonly remote?: boolean;
 }
 
 export function createTurns(options: TurnsOptions): TurnService {
-  const { store, open, threads, index, interrupts, gate, clock, remote = false } = options;
+  const { store, open, threads, index, interrupts, gate, items: readItems, wait, remote = false } = options;
 
   /** Asks Codex; a child that has lost the thread is given it back once, because it has refused before it began. */
   const ask = async (turn: OpenTurn, params: (threadId: string) => Record<string, unknown>): Promise<void> => {
@@ -76,7 +77,7 @@ export function createTurns(options: TurnsOptions): TurnService {
       const { session: current, threadId } = await threads.ensureLoaded(session.sessionId);
       if (current.status === "closed") throw closedError(current.sessionId);
       gate.assertOpen();
-      await open.submit(turn, threadId, items);
+      await open.submit(turn, threadId, items, input.outputSchema);
       // A policy that no mode can say did not come back with the resumed thread: the turn brings it.
       const sandboxPolicy = overrides.sandboxPolicy ?? current.profile.sandboxPolicy ?? undefined;
       await ask(turn, (id) => turnStartParams(id, items, { ...overrides, sandboxPolicy }));
@@ -109,17 +110,30 @@ export function createTurns(options: TurnsOptions): TurnService {
     return turn;
   };
 
+  const requireOpen = (sessionId: string): SessionRecord => {
+    gate.assertOpen();
+    const session = requireSession(store, sessionId);
+    if (session.status === "closed") throw closedError(sessionId);
+    return session;
+  };
+
   const startOrSteer = async (input: StartTurnInput): Promise<OpenTurn> => {
     if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
-    gate.assertOpen();
-    const session = requireSession(store, input.sessionId);
-    if (session.status === "closed") throw closedError(session.sessionId);
-    const items = inputItems(input);
+    const read = readItems(input, requireOpen(input.sessionId));
+    const items = Array.isArray(read) ? read : await read;
+    // To look at files takes its time. From here to the reservation nothing may come between.
+    const session = requireOpen(input.sessionId);
     if (input.expectedTurnId !== undefined) return steer(input, input.expectedTurnId, items);
     const busy = open.ofSession(session.sessionId);
     if (busy === undefined) return begin(session, input, items);
     if (input.whenBusy === "steer" && busy.record.turnId !== null) return steer(input, busy.record.turnId, items);
     throw busyError(busy);
+  };
+
+  /** What is kept of a turn that runs is its beginning. */
+  const current = (record: TurnRecord): TurnRecord => {
+    const turn = record.status === "inProgress" ? open.ofSession(record.sessionId) : undefined;
+    return turn !== undefined && turnKey(turn.record) === turnKey(record) ? open.current(turn) : record;
   };
 
   const find = (id: string): { record: TurnRecord; open: OpenTurn | undefined } => {
@@ -139,17 +153,18 @@ export function createTurns(options: TurnsOptions): TurnService {
   return {
     async start(input, signal) {
       const turn = await startOrSteer(input);
-      const { waitMs } = input;
-      const ended = waitMs === undefined ? null : await within(clock, turn.ended, waitMs, signal);
+      const { waitMs, waitFor = "approval" } = input;
+      const approvals = waitMs === undefined ? [] : await wait(turn, waitMs, waitFor, signal);
+      const ended = waitMs === undefined ? null : turn.ended.value;
       const session = requireSession(store, input.sessionId);
       const { submissionId, turnId } = turn.record;
       await store.settled();
-      return { session, submissionId, turnId, turn: ended ?? null };
+      return { session, submissionId, turnId, turn: ended ?? null, approvals };
     },
 
-    async get(id, waitMs, signal) {
+    async get(id, waitMs, signal, waitFor = "end") {
       const found = find(id);
-      if (found.open !== undefined && waitMs > 0) await within(clock, found.open.ended, waitMs, signal);
+      if (found.open !== undefined && waitMs > 0) await wait(found.open, waitMs, waitFor, signal);
       const { record } = found.open === undefined ? found : find(id);
       await store.settled();
       return record;
@@ -164,8 +179,9 @@ export function createTurns(options: TurnsOptions): TurnService {
         keep: (turn) =>
           (sessionId === null || turn.sessionId === sessionId) && (status === null || turn.status === status),
       });
+      const records = page.records.map(current);
       await store.settled();
-      return page;
+      return { ...page, records };
     },
   };
 }
@@ -239,7 +255,7 @@ export function closedError(sessionId: string): CodexdError {
   return new CodexdError("session_closed", `session ${sessionId} is closed and takes no turns`);
 }
 
-function busyError({ phase, record }: OpenTurn): CodexdError {
+export function busyError({ phase, record }: OpenTurn): CodexdError {
   const { turnId } = record;
   // One that is not written down yet cannot be asked for.
   const submissionId = phase === "reserved" ? null : record.submissionId;

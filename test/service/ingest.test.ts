@@ -47,17 +47,17 @@ test("a status that Codex invents still ends the turn, as failed", async () => {
   assert.equal((await rig.turns.get("turn-1", 0)).status, "failed");
 });
 
-test("a known request is declined and an unknown one refused, each with an event, also for id 0", async () => {
+test("a request that nobody can serve is refused at once, with an event, also for id 0", async () => {
   const rig = createServiceRig();
   const { sessionId, threadId } = await rig.session();
-  rig.ingest.request(0, "item/commandExecution/requestApproval", { threadId, turnId: "t", itemId: "i", command: "ls" });
+  rig.ingest.request(0, "account/chatgptAuthTokens/refresh", { threadId, turnId: "t", itemId: "i" });
   rig.ingest.request(1, "attestation/generate", {});
-  assert.deepEqual(rig.codex.answered, [{ id: 0, result: { decision: "decline" } }, { id: 1, code: -32601 }]);
+  assert.deepEqual(rig.codex.answered, [{ id: 0, code: -32601 }, { id: 1, code: -32601 }]);
   const [known, unknown] = rig.store.events.filter(({ type }) => type === "app-server.request.refused");
-  assert.equal(known?.detail.sessionId, sessionId);
-  assert.equal(known?.detail["kind"], "command");
-  assert.equal(known?.detail["requestId"], 0);
-  assert.equal(unknown?.detail["kind"], "other");
+  assert.deepEqual([known?.detail.sessionId, known?.detail["itemId"], known?.level], [sessionId, "i", "warn"]);
+  assert.deepEqual([known?.detail["kind"], known?.detail["requestId"]], ["other", 0]);
+  assert.deepEqual([unknown?.detail.sessionId, unknown?.detail["itemId"]], [null, null]);
+  assert.equal(rig.store.tables.approval.size, 0);
 });
 
 test("when the journal cannot keep up Codex is not read, until half of it is on disk", async () => {

@@ -6,7 +6,8 @@ import { test } from "node:test";
 
 import { DecodeError } from "../../src/base/decode.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { inputItems, type StartTurnInput } from "../../src/service/inputs.ts";
+import { inputItems } from "../../src/service/input-items.ts";
+import type { StartTurnInput } from "../../src/service/inputs.ts";
 import { createServiceRig } from "../support/service-rig.ts";
 
 const MOST = LIMITS.inputTextCharsMax;
@@ -42,7 +43,7 @@ test("characters are counted as Codex counts them, on both sides of the limit", 
 });
 
 test("an item of another type may have no text, and one that it has is counted", () => {
-  const image = { type: "image", url: "data:" };
+  const image = { type: "image", url: "data:image/gif;base64,R0lGODlh" };
   assert.deepEqual(inputItems({ sessionId: "s", input: [image] }), [image]);
   assert.equal(refusalOf({ input: [{ ...image, text: "x".repeat(MOST + 1) }] })[0], "input[0].text");
 });

@@ -8,14 +8,14 @@ import { systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { createEvents } from "../../src/service/events.ts";
 import { createMetrics, type MetricFamily } from "../../src/service/metrics.ts";
-import { createTally } from "../../src/service/tally.ts";
+import { countApproval, createTally } from "../../src/service/tally.ts";
 import { createOpenTurns } from "../../src/service/open-turns.ts";
 import { createProcessMetrics } from "../../src/service/process-metrics.ts";
 import type { EventSink } from "../../src/service/services.ts";
 import { makeConfig } from "../support/edge-under-test.ts";
 import { createFakeAppServer } from "../support/fake-app-server.ts";
 import { createManualClock } from "../support/manual-clock.ts";
-import { makeRun, makeSession } from "../support/fake-services.ts";
+import { makeApproval, makeRun, makeSession } from "../support/fake-services.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 
 const NO_FILTER = { session: null, thread: null, run: null, types: null };
@@ -70,6 +70,29 @@ test("a turn is open, and then counted by how it ended, once", async () => {
   const families = metrics.collect();
   assert.deepEqual(valuesOf(families, "codexd_turns_open"), { "": 0 });
   assert.deepEqual(valuesOf(families, "codexd_turns_total"), { completed: 2, failed: 1, interrupted: 1 });
+});
+
+test("approvals are counted while they wait, and then by kind, outcome and who decided", async () => {
+  const { store, tally, metrics } = createRig();
+  const read = (name: string): Record<string, number> => valuesOf(metrics.collect(), name);
+  assert.deepEqual([read("codexd_approvals_pending"), read("codexd_approvals_total")], [{ "": 0 }, {}]);
+  const declined = makeApproval({ approvalId: "b", status: "resolved", decision: "decline", decidedBy: "timeout" });
+  for (const approval of [makeApproval(), declined, makeApproval({ approvalId: "c" })]) {
+    store.append(DRAFT, { put: { approval } });
+  }
+  await store.settled();
+  assert.deepEqual(read("codexd_approvals_pending"), { "": 2 });
+  countApproval(tally, declined);
+  countApproval(tally, { ...declined, kind: "file_change", decision: "accept", decidedBy: "client" });
+  countApproval(tally, declined);
+  countApproval(tally, makeApproval({ status: "orphaned" }));
+  countApproval(tally, makeApproval({ status: "resolved", decidedBy: "elsewhere" }));
+  assert.deepEqual(read("codexd_approvals_total"), {
+    "command decline timeout": 2, "file_change accept client": 1, "command orphaned nobody": 1,
+    "command unknown elsewhere": 1,
+  });
+  const { samples = [] } = metrics.collect().find(({ name }) => name === "codexd_approvals_total") ?? {};
+  assert.deepEqual(Object.keys(samples[0]?.labels ?? {}), ["kind", "decision", "decided_by"]);
 });
 
 test("ready, writable and pending are as they are now", () => {

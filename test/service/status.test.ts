@@ -24,7 +24,8 @@ function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.
   const { identity, daemon } = new FakeServices(config).status.snapshot();
   let started = true;
   const status = createStatus({
-    config, identity, store: rig.store, open: rig.open, clock, runs: { underWay: 1, waiting: 2 },
+    config, identity, store: rig.store, open: rig.open, approvals: rig.approvals, clock,
+    runs: { underWay: 1, waiting: 2 },
     appServer: {
       get state() {
         return rig.codex.state;
