@@ -1,4 +1,4 @@
-// A request's body: read within its limit, then as a JSON object.
+// A request's body: read within its limit, then as a JSON object, or as the bytes that a route takes as they are.
 //
 // Deliberately ignorant of fields; those are the route's decoder's matter. An empty body counts as `{}`.
 // Invariant: no more than the route's bytes are ever held, and what tells a greater length is refused unread.
@@ -8,6 +8,8 @@ import { CodexdError } from "../core/errors.ts";
 import { isMediaType, type HeaderFields } from "./headers.ts";
 import { parseJsonObject } from "./json-object.ts";
 
+const JSON_TYPE = "application/json";
+
 /** The caller is gone, or was refused in mid-body by the parser: there is nobody to answer. */
 export class HungUp extends Error {
   constructor() {
@@ -16,11 +18,38 @@ export class HungUp extends Error {
   }
 }
 
-export interface BodyOptions {
+/** A body that is not JSON. */
+export interface RawBody {
+  /** One of those that its route takes. */
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * What a route takes beside JSON. None of the types may be one that a page can send across origins without being asked
+ * (`text/plain`, a form): they are as much a part of the defence as the one of JSON.
+ */
+export interface RawBodyRule {
+  readonly types: readonly string[];
   readonly bytesMax: number;
+}
+
+/** `raw` is null where the body was JSON, and then `json` is it. */
+export interface RequestBody {
+  readonly json: Record<string, unknown>;
+  readonly raw: RawBody | null;
+}
+
+export interface BodyOptions {
+  /** Of JSON. */
+  readonly bytesMax: number;
+  /** Null where only JSON is taken. */
+  readonly raw: RawBodyRule | null;
   /** Called before the first byte is awaited, and never for a request that its headers refuse. */
   beforeRead(): void;
 }
+
+export const EMPTY_BODY: RequestBody = { json: {}, raw: null };
 
 /** Whether the headers tell of one; an empty one counts as none. */
 export function hasBody(headers: HeaderFields): boolean {
@@ -33,21 +62,28 @@ export function hasBody(headers: HeaderFields): boolean {
  * @throws {CodexdError} `unsupported_media_type`, `body_too_large`, `bad_json`; the rest of the body is then unread.
  * @throws {HungUp}
  */
-export async function readJsonBody(
-  request: IncomingMessage, headers: HeaderFields, options: BodyOptions,
-): Promise<Record<string, unknown>> {
+export async function readBody(
+  request: IncomingMessage, headers: HeaderFields, { bytesMax, raw, beforeRead }: BodyOptions,
+): Promise<RequestBody> {
   const told = Number(headers.get("content-length") ?? 0);
-  if (!hasBody(headers)) return {};
-  const isJson = isMediaType(headers.get("content-type"), "application/json");
-  if (told > 0 && !isJson) throw wrongType();
-  if (told > options.bytesMax) throw tooLarge(options.bytesMax);
-  options.beforeRead();
-  const bytes = await readBytes(request, isJson ? options.bytesMax : null);
-  return bytes.length === 0 ? {} : parseJsonObject(bytes);
+  const sent = headers.get("content-type");
+  const mediaType = [JSON_TYPE, ...(raw?.types ?? [])].find((type) => isMediaType(sent, type)) ?? null;
+  const rawType = mediaType === JSON_TYPE ? null : mediaType;
+  if (!hasBody(headers)) {
+    // An empty file has been sent, not an empty object.
+    return rawType === null ? EMPTY_BODY : { json: {}, raw: { mediaType: rawType, bytes: Buffer.alloc(0) } };
+  }
+  const limit = rawType === null || raw === null ? bytesMax : raw.bytesMax;
+  if (told > 0 && mediaType === null) throw wrongType(raw);
+  if (told > limit) throw tooLarge(limit);
+  beforeRead();
+  const bytes = await readBytes(request, mediaType === null ? null : limit, raw);
+  if (rawType !== null) return { json: {}, raw: { mediaType: rawType, bytes } };
+  return bytes.length === 0 ? EMPTY_BODY : { json: parseJsonObject(bytes), raw: null };
 }
 
 /** @param bytesMax null where not one byte may come, since its type was not told. */
-function readBytes(request: IncomingMessage, bytesMax: number | null): Promise<Buffer> {
+function readBytes(request: IncomingMessage, bytesMax: number | null, rule: RawBodyRule | null): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -58,7 +94,7 @@ function readBytes(request: IncomingMessage, bytesMax: number | null): Promise<B
     };
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytesMax === null) return finish(() => reject(wrongType()));
+      if (bytesMax === null) return finish(() => reject(wrongType(rule)));
       if (bytes > bytesMax) return finish(() => reject(tooLarge(bytesMax)));
       chunks.push(chunk);
     };
@@ -68,9 +104,10 @@ function readBytes(request: IncomingMessage, bytesMax: number | null): Promise<B
   });
 }
 
-function wrongType(): CodexdError {
-  const header = "Content-Type: application/json";
-  return new CodexdError("unsupported_media_type", `a body must be JSON: send -H '${header}'`, { header });
+function wrongType(rule: RawBodyRule | null): CodexdError {
+  const header = `Content-Type: ${rule?.types[0] ?? JSON_TYPE}`;
+  const takes = rule === null ? "JSON" : `${rule.types.join(", ")}, or JSON (${JSON_TYPE})`;
+  return new CodexdError("unsupported_media_type", `a body must be ${takes}: send -H '${header}'`, { header });
 }
 
 function tooLarge(bytesMax: number): CodexdError {

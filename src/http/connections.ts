@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ProofKeeper } from "./auth.ts";
-import { hasBody, HungUp, readJsonBody } from "./body.ts";
+import { EMPTY_BODY, hasBody, HungUp, readBody } from "./body.ts";
 import { ConnectionTable, type Exchange } from "./connection-table.ts";
 import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
 import { parseRefusal } from "./parse-errors.ts";
@@ -165,8 +165,9 @@ class Connections {
       unsent = false;
     };
     try {
-      const { bodyBytesMax: bytesMax } = pass.route;
-      const body = hasBody(pass.headers) ? await readJsonBody(request, pass.headers, { bytesMax, beforeRead }) : {};
+      const { bodyBytesMax: bytesMax, raw } = pass.route;
+      const asked = raw !== null || hasBody(pass.headers);
+      const body = asked ? await readBody(request, pass.headers, { bytesMax, raw, beforeRead }) : EMPTY_BODY;
       const hangUp = (): AbortSignal => hangUpSignal(response);
       const answer = await pass.route.answer({ edge: this.#edge, pass, body, hangUp });
       this.#answer(response, pass.route, answer);

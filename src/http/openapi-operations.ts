@@ -3,69 +3,13 @@
 // Keyed by method and path. A row that is missing here is still described, with an answer of any form; a test says so.
 // Invariant: nothing here changes what a route does.
 
-import type { JsonSchema } from "../base/json-schema.ts";
-import type { ErrorCode } from "../core/errors.ts";
 import { SOCKET_EVENT_SHAPE } from "./event-query.ts";
 import { METRICS_TYPE } from "./metrics-text.ts";
+import {
+  bare, CHILD_ERRORS, data, enveloped, JSON_CONTENT, page, type AnswerDescription, type Operation,
+} from "./openapi-answers.ts";
+import { CODEX_OPERATIONS } from "./openapi-codex.ts";
 import { ANY_OBJECT, INTEGER, listOf, ref, TEXT, TEXT_OR_NULL } from "./openapi-schema.ts";
-
-export const TAGS = {
-  health: "Whether it serves, and figures about it.",
-  sessions: "Durable handles on Codex threads.",
-  turns: "Prompts to a session, and their receipts.",
-  runs: "`codex exec` processes.",
-  events: "Everything that happens, in one order.",
-} as const;
-
-export interface AnswerDescription {
-  readonly description: string;
-  /** By media type. */
-  readonly content: Readonly<Record<string, JsonSchema>>;
-  readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: JsonSchema }>>;
-}
-
-export interface Parameter {
-  readonly name: string;
-  readonly in: "query" | "header";
-  readonly description: string;
-  readonly schema: JsonSchema;
-}
-
-export interface Operation {
-  readonly operationId: string;
-  readonly tag: keyof typeof TAGS;
-  /** By status. */
-  readonly answers: Readonly<Record<number, AnswerDescription>>;
-  /** Beyond what every route refuses. */
-  readonly refuses?: readonly ErrorCode[];
-  /** Beyond those of the route's own query. */
-  readonly parameters?: readonly Parameter[];
-}
-
-const JSON_TYPE = "application/json";
-const CHILD_ERRORS = [
-  "wrong_mode", "app_server_error", "child_failed", "child_restarted", "not_ready", "timeout",
-] as const;
-
-/** The success envelope around these members. */
-function data(description: string, members: Readonly<Record<string, JsonSchema>>): AnswerDescription {
-  return enveloped(description, { type: "object", properties: members, required: Object.keys(members) });
-}
-
-function enveloped(description: string, schema: JsonSchema): AnswerDescription {
-  const envelope = { type: "object", properties: { ok: { const: true }, data: schema }, required: ["ok", "data"] };
-  return { description, content: { [JSON_TYPE]: envelope } };
-}
-
-function bare(
-  description: string, members: Readonly<Record<string, JsonSchema>>, required: readonly string[],
-): AnswerDescription {
-  return { description, content: { [JSON_TYPE]: { type: "object", properties: members, required } } };
-}
-
-function page(description: string, name: string, item: string): AnswerDescription {
-  return data(description, { [name]: listOf(ref(item)), nextCursor: TEXT_OR_NULL });
-}
 
 const STOPPED = { stopped: listOf(ref("StoppedProcess")), survived: listOf(ref("StoppedProcess")) };
 const TURN_OR_NULL = { anyOf: [ref("Turn"), { type: "null" }] };
@@ -73,6 +17,8 @@ const SESSION_STOPPED = { session: ref("Session"), turn: TURN_OR_NULL, ...STOPPE
 
 const ACCEPTED = data("The turn has been accepted and journaled; its items arrive as events.", {
   accepted: { const: true }, session: ref("Session"), submissionId: TEXT_OR_NULL, turnId: TEXT_OR_NULL,
+}, {
+  approvals: { ...listOf(ref("Approval")), description: "What it waits for, where that has ended the wait." },
 });
 const ENDED = data("The turn has ended within `waitMs`.", { turn: ref("Turn") });
 const START_TURN = {
@@ -94,7 +40,7 @@ const EVENTS: AnswerDescription = {
 /** @param eventStreamPath where the events stand, which is configured. */
 export function describeOperations(eventStreamPath: string): Readonly<Record<string, Operation>> {
   return {
-    ...HEALTH, ...SESSIONS, ...TURNS, ...RUNS,
+    ...HEALTH, ...SESSIONS, ...TURNS, ...RUNS, ...CODEX_OPERATIONS,
     [`GET ${eventStreamPath}`]: {
       operationId: "getEvents",
       tag: "events",
@@ -152,7 +98,7 @@ const HEALTH: Readonly<Record<string, Operation>> = {
   },
   "GET /openapi.json": {
     operationId: "getOpenApi", tag: "health",
-    answers: { 200: { description: "This document.", content: { [JSON_TYPE]: ANY_OBJECT } } },
+    answers: { 200: { description: "This document.", content: { [JSON_CONTENT]: ANY_OBJECT } } },
   },
 };
 

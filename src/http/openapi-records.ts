@@ -3,11 +3,15 @@
 // Written by hand, and held to the types by the compiler and to real records by a test.
 
 import { nullable, type JsonSchema } from "../base/json-schema.ts";
+import {
+  APPROVAL_DECIDERS, APPROVAL_DECISIONS, APPROVAL_KINDS, type ApprovalReceipt,
+} from "../core/approvals.ts";
 import { APP_SERVER_EVENT_TYPES, OWN_EVENT_TYPES, type CodexdEvent } from "../core/event.ts";
 import type { StoppedProcess } from "../core/processes.ts";
 import {
-  SANDBOX_MODES, SESSION_PURPOSES, TURN_STATUSES, type SessionRecord, type ThreadProfile, type ThreadSettings,
-  type TokenUsage, type TurnError, type TurnRecord,
+  SANDBOX_MODES, SESSION_PURPOSES, TURN_LIVENESS, TURN_STATUSES, type CommandReceipt, type PlanStep,
+  type SessionRecord, type ThreadProfile, type ThreadSettings, type TokenUsage, type TurnError, type TurnLiveness,
+  type TurnRecord, type TurnSummary, type WorkReceipt,
 } from "../core/records.ts";
 import {
   CODEX_EXEC_PURPOSES, RUN_STATUSES, type RunInvocation, type RunRecord, type RunResult, type RunSummary,
@@ -29,7 +33,35 @@ const THREAD_SETTINGS: Fields<ThreadSettings> = {
   sandbox: nullable(words(SANDBOX_MODES)),
 };
 
-const TURN_SUMMARY: Fields<Omit<TurnRecord, "input">> = {
+const APPROVAL_RECEIPT: Fields<ApprovalReceipt> = {
+  approvalId: TEXT,
+  kind: words(APPROVAL_KINDS),
+  decision: nullable(words([...APPROVAL_DECISIONS, "answered"])),
+  decidedBy: nullable(words(APPROVAL_DECIDERS)),
+};
+
+const WORK_SUMMARY: Fields<Omit<WorkReceipt, "commands" | "fileChanges">> = {
+  structuredOutput: ANYTHING,
+  structuredOutputError: TEXT_OR_NULL,
+  plan: orNull(listOf(record<PlanStep>("A step of the plan.", { step: TEXT, status: TEXT }))),
+};
+
+const WORK: Fields<WorkReceipt> = {
+  ...WORK_SUMMARY,
+  commands: listOf(record<CommandReceipt>("A command that was run.", {
+    command: TEXT, cwd: TEXT_OR_NULL, exitCode: INTEGER_OR_NULL, durationMs: nullable({ type: "number" }),
+  })),
+  fileChanges: listOf({
+    type: "object", properties: { path: TEXT, kind: TEXT, movePath: TEXT }, required: ["path", "kind"],
+  }),
+};
+
+const TURN_SUMMARY: Fields<TurnSummary> = {
+  ...WORK_SUMMARY,
+  approvals: listOf(record<ApprovalReceipt>("What Codex asked.", APPROVAL_RECEIPT)),
+  liveness: orNull(record<TurnLiveness>("What it does now.", {
+    state: words(TURN_LIVENESS), quietMs: { type: "number" },
+  })),
   submissionId: TEXT_OR_NULL,
   turnId: TEXT_OR_NULL,
   sessionId: TEXT,
@@ -45,7 +77,8 @@ const TURN_SUMMARY: Fields<Omit<TurnRecord, "input">> = {
   lastSeq: INTEGER_OR_NULL,
 };
 
-const RUN_FIELDS: Fields<Omit<RunRecord, "result">> = {
+const RUN_SUMMARY_FIELDS: Fields<Omit<RunSummary, "result">> = {
+  ...WORK_SUMMARY,
   runId: TEXT,
   sessionId: TEXT_OR_NULL,
   status: words(RUN_STATUSES),
@@ -114,9 +147,12 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   }),
   Turn: record<TurnRecord>("The receipt of a turn: what it was and how it ended.", {
     ...TURN_SUMMARY,
+    ...WORK,
     input: nullable(listOf(ANYTHING)),
+    outputSchema: ANY_OBJECT_OR_NULL,
+    diff: TEXT_OR_NULL,
   }),
-  TurnSummary: record<Omit<TurnRecord, "input">>("A turn's receipt without what can be large.", TURN_SUMMARY),
+  TurnSummary: record<TurnSummary>("A turn's receipt without what can be large.", TURN_SUMMARY),
   TurnError: record<TurnError>("Why a turn did not complete.", {
     message: TEXT, reason: TEXT_OR_NULL, codexErrorInfo: ANYTHING, additionalDetails: TEXT_OR_NULL,
   }),
@@ -127,9 +163,11 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     outputTokens: INTEGER,
     reasoningOutputTokens: INTEGER,
   }),
-  Run: record<RunRecord>("One `codex exec` process.", { ...RUN_FIELDS, result: resultOf("RunResult") }),
-  RunSummary: record<RunSummary>("A run without what it has printed.", {
-    ...RUN_FIELDS, result: resultOf("RunResultSummary"),
+  Run: record<RunRecord>("One `codex exec` process.", {
+    ...RUN_SUMMARY_FIELDS, ...WORK, result: resultOf("RunResult"),
+  }),
+  RunSummary: record<RunSummary>("A run without what it has printed, its commands and its file changes.", {
+    ...RUN_SUMMARY_FIELDS, result: resultOf("RunResultSummary"),
   }),
   RunInvocation: record<RunInvocation>("What was started.", {
     command: TEXT,

@@ -16,6 +16,8 @@ export const ANY_OBJECT_OR_NULL: JsonSchema = nullable(ANY_OBJECT);
 export const TIME: JsonSchema = { type: "string", format: "date-time" };
 export const TIME_OR_NULL: JsonSchema = nullable(TIME);
 export const TEXTS: JsonSchema = { type: "array", items: TEXT };
+/** A body that is no JSON. */
+export const BYTES: JsonSchema = { type: "string", format: "binary" };
 export const TEXT_MAP: JsonSchema = { type: "object", additionalProperties: TEXT };
 
 export function words(list: readonly string[]): JsonSchema {

@@ -20,6 +20,8 @@ const PATHS: { readonly [K in keyof CodexdPaths]: JsonSchema } = {
   daemonStatePath: TEXT,
   sessionRegistryPath: TEXT,
   turnRegistryPath: TEXT,
+  approvalRegistryPath: TEXT,
+  uploadsDir: TEXT,
   runRegistryPath: TEXT,
   recentEventsPath: TEXT,
   structuredEventLogPath: TEXT,

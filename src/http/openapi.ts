@@ -5,9 +5,11 @@
 
 import type { JsonSchema } from "../base/json-schema.ts";
 import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
-import { describeOperations, TAGS, UNDESCRIBED, type AnswerDescription, type Operation } from "./openapi-operations.ts";
+import { TAGS, type AnswerDescription, type Operation } from "./openapi-answers.ts";
+import { APPROVAL_SCHEMAS } from "./openapi-approvals.ts";
+import { describeOperations, UNDESCRIBED } from "./openapi-operations.ts";
 import { RECORD_SCHEMAS } from "./openapi-records.ts";
-import { ref } from "./openapi-schema.ts";
+import { BYTES, ref } from "./openapi-schema.ts";
 import { STATUS_SCHEMAS } from "./openapi-status.ts";
 import type { QueryField } from "./query.ts";
 import type { Route } from "./route.ts";
@@ -49,7 +51,7 @@ export function describeApi({ routes, eventStreamPath, version }: OpenApiOptions
     paths,
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "The token in its file." } },
-      schemas: { ...RECORD_SCHEMAS, ...STATUS_SCHEMAS },
+      schemas: { ...RECORD_SCHEMAS, ...APPROVAL_SCHEMAS, ...STATUS_SCHEMAS },
       responses: Object.fromEntries(byStatus(GENERAL).map(([status, codes]) => [nameOf(status), refused(codes)])),
     },
   };
@@ -90,9 +92,13 @@ function queryParameters({ query }: Route): JsonSchema[] {
 }
 
 /** Null where nothing can be sent; a body whose fields are all optional may be left out. */
-function requestBody({ bodySchema }: Route): JsonSchema | null {
+function requestBody({ bodySchema, raw }: Route): JsonSchema | null {
   if (bodySchema === null) return null;
-  return { required: bodySchema["required"] !== undefined, content: { "application/json": { schema: bodySchema } } };
+  const rawForms = (raw?.types ?? []).map((type) => [type, { schema: BYTES }]);
+  return {
+    required: bodySchema["required"] !== undefined,
+    content: { "application/json": { schema: bodySchema }, ...Object.fromEntries(rawForms) },
+  };
 }
 
 function describeAnswers(answers: Readonly<Record<number, AnswerDescription>>): Record<string, JsonSchema> {

@@ -13,6 +13,7 @@ import { LIMITS } from "../core/limits.ts";
 import { decodeNothing } from "../service/inputs.ts";
 import type { ProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
+import type { RawBody, RawBodyRule, RequestBody } from "./body.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";
 import type { EdgeLimits } from "./limits.ts";
@@ -34,11 +35,11 @@ export interface EdgeContext {
   readonly connections: () => Readonly<Record<string, number>>;
 }
 
-/** One request that has passed the guard, its body parsed but not decoded. */
+/** One request that has passed the guard, its body read but not decoded. */
 export interface Call {
   readonly edge: EdgeContext;
   readonly pass: Pass;
-  readonly body: Record<string, unknown>;
+  readonly body: RequestBody;
   /**
    * A signal that aborts when the client has gone: ends the wait for an answer, never the work. Made only when it is
    * asked for, because it costs more than most answers.
@@ -84,6 +85,8 @@ export interface Route {
   /** True where no token is needed; a wrong one is refused even so. */
   readonly open: boolean;
   readonly bodyBytesMax: number;
+  /** What its body may be instead of JSON; null where it may be nothing else. */
+  readonly raw: RawBodyRule | null;
   readonly query: QueryShape<object>;
   /** What its body may be, for the description of the API; null where there is no field to send. */
   readonly bodySchema: JsonSchema | null;
@@ -92,8 +95,10 @@ export interface Route {
   readonly upgrade: ((call: UpgradeCall) => void) | null;
 }
 
-/** `input` is for what carries a prompt, which may hold images; `small` for all else. */
-export const BODY_BYTES_MAX = { small: LIMITS.bodyBytesMax, input: LIMITS.inputBodyBytesMax } as const;
+/** `input` is for what carries a prompt, which may hold images, `upload` for one image; `small` for all else. */
+export const BODY_BYTES_MAX = {
+  small: LIMITS.bodyBytesMax, input: LIMITS.inputBodyBytesMax, upload: LIMITS.uploadJsonBytesMax,
+} as const;
 
 /** The body and the path's params -> what the handler takes. */
 export interface BodyDecoder<B> {
@@ -123,6 +128,8 @@ export interface RouteSpec<Q extends object, B> {
   readonly query: QueryShape<Q>;
   readonly body: BodyDecoder<B>;
   readonly bodySize?: keyof typeof BODY_BYTES_MAX;
+  /** `decode` makes of the bytes what `body` makes of JSON. */
+  readonly raw?: RawBodyRule & { readonly decode: (raw: RawBody) => B };
   readonly handle: (call: DecodedCall<Q, B>) => Answer | Promise<Answer>;
   readonly upgrade?: (call: UpgradeCall) => void;
 }
@@ -136,9 +143,10 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
     status: spec.status ?? 200,
     open: spec.open ?? false,
     bodyBytesMax: BODY_BYTES_MAX[spec.bodySize ?? "small"],
+    raw: spec.raw ?? null,
     query: spec.query,
     bodySchema: (spec.body as unknown) === NO_BODY ? null : spec.body.schema ?? { type: "object" },
-    async answer({ edge, pass, body, hangUp }) {
+    async answer({ edge, pass, body: { json, raw }, hangUp }) {
       const { params } = pass;
       return spec.handle({
         edge,
@@ -146,7 +154,7 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
         params,
         pass,
         query: decodeQuery(pass.query, spec.query),
-        body: spec.body(body, params),
+        body: raw === null || spec.raw === undefined ? spec.body(json, params) : spec.raw.decode(raw),
         hangUp,
       });
     },

@@ -12,6 +12,8 @@ import {
   decodeCreateSession, decodeStartTurn, type CreateSessionInput, type StartTurnInput,
 } from "../service/inputs.ts";
 import type { StopOutcome } from "../service/services.ts";
+import { APPROVAL_ROUTES } from "./approval-routes.ts";
+import { CODEX_ROUTES } from "./codex-routes.ts";
 import { eventRoute } from "./event-route.ts";
 import { METRICS_ROUTE } from "./metrics-route.ts";
 import { openApiRoute } from "./openapi-route.ts";
@@ -20,6 +22,7 @@ import { prettyJson, successText } from "./reply.ts";
 import { bodyOf, idOf, NO_BODY, route, type Answer, type BodyDecoder, type DecodedCall, type Route } from "./route.ts";
 import { RUN_ROUTES } from "./run-routes.ts";
 import { createTextCache, type TextCache } from "./text-cache.ts";
+import { UPLOAD_ROUTE } from "./upload-route.ts";
 
 const turnsShape = { ...PAGE_SHAPE, status: textField(oneOf(...TURN_STATUSES), "only turns of this status") };
 const none = {};
@@ -27,8 +30,9 @@ const none = {};
 export function createRoutes(options: { eventStreamPath: string }): Route[] {
   const receipts = createTextCache<TurnRecord>();
   const routes: Route[] = [
-    ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), ...RUN_ROUTES,
-    eventRoute(options.eventStreamPath), METRICS_ROUTE, openApiRoute(() => routes, options.eventStreamPath),
+    ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), ...RUN_ROUTES, ...APPROVAL_ROUTES,
+    ...CODEX_ROUTES, UPLOAD_ROUTE, eventRoute(options.eventStreamPath), METRICS_ROUTE,
+    openApiRoute(() => routes, options.eventStreamPath),
   ];
   return routes;
 }
@@ -141,9 +145,11 @@ function receiptRoute(receipts: TextCache<TurnRecord>): Route {
     method: "GET", path: "/v1/codexd/turns/:id", body: NO_BODY, summary: "A turn's receipt, by turnId or submissionId",
     query: {
       waitMs: numberField(integer(0, LIMITS.waitMsMax), 0, `milliseconds to wait for its end, to ${LIMITS.waitMsMax}`),
+      waitFor: textField(oneOf("approval", "end"), "approval: the wait is also over when it waits for one; else end"),
     },
-    handle: async ({ services, params, query: { waitMs }, hangUp }) => {
-      const turn = await services.turns.get(idOf(params), waitMs, waitMs > 0 ? hangUp() : undefined);
+    handle: async ({ services, params, query: { waitMs, waitFor }, hangUp }) => {
+      const signal = waitMs > 0 ? hangUp() : undefined;
+      const turn = await services.turns.get(idOf(params), waitMs, signal, waitFor ?? "end");
       if (turn.lastSeq === null) return { data: { turn } };
       return { text: receipts.get(turn, () => successText({ turn })), status: 200 };
     },
@@ -152,11 +158,11 @@ function receiptRoute(receipts: TextCache<TurnRecord>): Route {
 
 async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
   const signal = body.waitMs === undefined ? undefined : hangUp();
-  const { session, submissionId, turnId, turn } = await services.turns.start(body, signal);
+  const { session, submissionId, turnId, turn, approvals } = await services.turns.start(body, signal);
   if (turn !== null) return { data: { turn }, status: 200 };
-  return { data: { accepted: true, session, submissionId, turnId } };
+  const accepted = { accepted: true, session, submissionId, turnId };
+  return { data: approvals.length === 0 ? accepted : { ...accepted, approvals } };
 }
-
 
 function stopAnswer({ session, turn, stopped, survived }: StopOutcome): Answer {
   return { data: { session, turn, stopped, survived } };

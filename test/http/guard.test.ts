@@ -13,7 +13,8 @@ import { createRouter } from "../../src/http/router.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 
 const PORT = 4319;
-const router = createRouter(createRoutes({ eventStreamPath: "/v1/codexd/events" }));
+const routes = createRoutes({ eventStreamPath: "/v1/codexd/events" });
+const router = createRouter(routes);
 const guard = { router, auth: createAuthenticator("right", systemClock, silentLogger) };
 const HOST = ["Host", `127.0.0.1:${PORT}`];
 const TOKEN = ["Authorization", "Bearer right"];
@@ -180,6 +181,20 @@ test("without the token every route is 401, also those that there are not", () =
       const { headers: sent } = refused({ url, headers }, 401, "unauthorized");
       assert.equal(sent["WWW-Authenticate"], 'Bearer realm="codexd"');
     }
+  }
+});
+
+test("no row of the table gets past the guard: its methods, its token, its Host and its Origin", () => {
+  for (const { method, path, open } of routes) {
+    const asked = { method, url: path.replace(":id", "x") };
+    passed(asked);
+    passed({ ...asked, transport: "unix", headers: HOST });
+    if (!open) refused({ ...asked, headers: HOST }, 401, "unauthorized");
+    refused({ ...asked, headers: [...HOST, "Authorization", "Bearer wrong"] }, 401, "unauthorized");
+    refused({ ...asked, headers: ["Host", "evil.test", ...TOKEN] }, 403, "host_not_allowed");
+    refused({ ...asked, headers: [...HOST, ...TOKEN, "Origin", "http://evil.test"] }, 403, "origin_not_allowed");
+    refused({ ...asked, method: "DELETE" }, 405, "method_not_allowed");
+    refused({ ...asked, url: `${asked.url}/more/than/there/is` }, 404, "not_found");
   }
 });
 

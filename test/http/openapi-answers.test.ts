@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { JsonSchema } from "../../src/base/json-schema.ts";
+import { APPROVAL_SCHEMAS } from "../../src/http/openapi-approvals.ts";
 import { RECORD_SCHEMAS } from "../../src/http/openapi-records.ts";
 import { ref } from "../../src/http/openapi-schema.ts";
 import { STATUS_SCHEMAS } from "../../src/http/openapi-status.ts";
@@ -18,7 +19,7 @@ import { makeRun } from "../support/fake-services.ts";
 import { misfits } from "../support/schema-check.ts";
 import { heldClock } from "../support/service-rig.ts";
 
-const SCHEMAS: Readonly<Record<string, JsonSchema>> = { ...RECORD_SCHEMAS, ...STATUS_SCHEMAS };
+const SCHEMAS: Readonly<Record<string, JsonSchema>> = { ...RECORD_SCHEMAS, ...APPROVAL_SCHEMAS, ...STATUS_SCHEMAS };
 
 interface Api {
   readonly paths: Readonly<Record<string, Readonly<Record<string, {

@@ -10,6 +10,7 @@ import { describeApi } from "../../src/http/openapi.ts";
 import { describeOperations } from "../../src/http/openapi-operations.ts";
 import { NO_BODY, route } from "../../src/http/route.ts";
 import { createRoutes } from "../../src/http/routes.ts";
+import { decodeUpload } from "../../src/service/codex-inputs.ts";
 import { decodeCreateSession, decodeStartTurn } from "../../src/service/inputs.ts";
 import { readVersion } from "../../src/version.ts";
 import { startEdge } from "../support/edge-under-test.ts";
@@ -82,6 +83,12 @@ test("bodies are the schemas of the decoders that validate", () => {
   const ofSession = bodyOf("/v1/codexd/sessions/{id}/turns") as object;
   assert.deepEqual(misfits({ prompt: "hi" }, ofSession as never), []);
   assert.equal(operation("post", "/v1/codexd/sessions/{id}/close").requestBody, undefined);
+  const forms = Object.entries(operation("post", "/v1/codexd/uploads").requestBody?.content ?? {});
+  const binary = { type: "string", format: "binary" };
+  assert.deepEqual(forms.map(([type, { schema }]) => [type, schema]), [
+    ["application/json", decodeUpload.schema], ["image/png", binary], ["image/jpeg", binary], ["image/gif", binary],
+    ["image/webp", binary],
+  ]);
   assert.equal(routes.every(({ method, bodySchema }) => method === "POST" || bodySchema === null), true);
 });
 
@@ -101,7 +108,7 @@ test("no field and no parameter is left without a form", () => {
 test("parameters are those of the path, of the query, and of the headers that are read", () => {
   const named = (method: string, path: string): string[] =>
     (operation(method, path).parameters ?? []).map((parameter) => `${parameter.in} ${parameter.name}`);
-  assert.deepEqual(named("get", "/v1/codexd/turns/{id}"), ["path id", "query waitMs"]);
+  assert.deepEqual(named("get", "/v1/codexd/turns/{id}"), ["path id", "query waitMs", "query waitFor"]);
   assert.deepEqual(named("get", "/healthz"), []);
   assert.deepEqual(named("get", EVENTS).sort(), [
     "header Last-Event-ID", "query after", "query format", "query limit", "query run", "query session",

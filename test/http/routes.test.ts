@@ -8,7 +8,7 @@ import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { createRoutes } from "../../src/http/routes.ts";
 import { startEdge, type EdgeUnderTest } from "../support/edge-under-test.ts";
-import { makeSession, makeTurn } from "../support/fake-services.ts";
+import { makeApproval, makeSession, makeTurn } from "../support/fake-services.ts";
 import type { RawReply } from "../support/raw-http.ts";
 
 const JSON_TYPE = [["Content-Type", "application/json"]] as const;
@@ -118,6 +118,18 @@ test("a turn is accepted with 202, and 200 with its receipt once it has ended", 
   assertRefused(await post(edge, "/v1/codexd/turn", { ...input, waitMs: 240_001 }), 400, "bad_request");
 });
 
+test("a turn that waits for approvals is answered with them, and with no such member otherwise", async (t) => {
+  const edge = await startEdge(t);
+  const input = { sessionId: "ses_1", prompt: "hi", waitMs: 5 };
+  const { session, turn: { submissionId, turnId } } = edge.services;
+  const accepted = { accepted: true, session, submissionId, turnId };
+  const paths = ["/v1/codexd/turn", "/v1/codexd/sessions/ses_1/turns"];
+  for (const path of paths) assert.deepEqual(dataOf(await post(edge, path, input), 202), accepted);
+  const approvals = [makeApproval(), makeApproval({ approvalId: "apr_2" })];
+  edge.services.waitsFor = approvals;
+  for (const path of paths) assert.deepEqual(dataOf(await post(edge, path, input), 202), { ...accepted, approvals });
+});
+
 test("under a session the path says which, and a body that says another is refused", async (t) => {
   const edge = await startEdge(t);
   const path = "/v1/codexd/sessions/ses%201/turns";
@@ -145,7 +157,12 @@ test("a receipt is read at once, or waited for", async (t) => {
   const edge = await startEdge(t);
   assert.deepEqual(dataOf(await edge.ask({ path: "/v1/codexd/turns/turn-1" })), { turn: edge.services.turn });
   await edge.ask({ path: "/v1/codexd/turns/sub_1?waitMs=240000" });
-  assert.deepEqual(edge.services.callsOf("turns.get"), [["turn-1", 0], ["sub_1", 240_000]]);
+  await edge.ask({ path: "/v1/codexd/turns/sub_1?waitMs=5&waitFor=approval" });
+  await edge.ask({ path: "/v1/codexd/turns/sub_1?waitMs=5&waitFor=end" });
+  assert.deepEqual(edge.services.callsOf("turns.get"), [
+    ["turn-1", 0], ["sub_1", 240_000], ["sub_1", 5, "approval"], ["sub_1", 5],
+  ]);
+  assertRefused(await edge.ask({ path: "/v1/codexd/turns/sub_1?waitFor=me" }), 400, "bad_request");
   assertRefused(await edge.ask({ path: "/v1/codexd/turns/sub_1?waitMs=240001" }), 400, "bad_request");
 });
 
