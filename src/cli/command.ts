@@ -19,10 +19,22 @@ export interface CliIo {
   readonly clock: Clock;
   /** Standard output is a terminal that may be written to in colours. */
   readonly colours: boolean;
+  /** Standard input is a terminal: somebody may be there to answer. */
+  readonly stdinIsTerminal: boolean;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
   stdout(text: string): void;
   stderr(text: string): void;
-  /** All of standard input. */
+  /** All of standard input that is left. @throws (rejects) {ExitError} 64 when that is too long. */
   readStdin(): Promise<string>;
+  /**
+   * The next line of standard input, without its end; null at the end of input. One call at a time. At a terminal what
+   * was typed before the call is dropped, as it cannot be an answer; `question` is shown (on standard error) behind
+   * that, so that an answer to what is seen is never lost.
+   *
+   * @throws (rejects) the signal's reason; {ExitError} 64 for a line that is too long.
+   */
+  readLine(signal?: AbortSignal, question?: string): Promise<string | null>;
   /** Calls `listener` at each such signal, in place of the system's default, until the result is called. */
   onSignal(signal: StopSignal, listener: () => void): () => void;
   /** Calls `listener` when standard output can no longer be written, until the result is called. */
@@ -67,8 +79,8 @@ export interface CliParts {
 }
 
 export const COMMAND_NAMES = [
-  "start", "demo", "status", "smoke", "shutdown", "config", "token", "api", "events", "run", "ps", "logs",
-  "stop", "help", "version",
+  "start", "demo", "status", "smoke", "shutdown", "config", "token", "api", "events", "send", "run", "ps", "logs",
+  "stop", "approvals", "approve", "deny", "help", "version",
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 

@@ -3,13 +3,16 @@
 // A command's own row stands in the command's own file.
 
 import { apiCommand } from "./api.ts";
+import { approvalsCommand } from "./approvals.ts";
 import type { CommandName, CommandSpec } from "./command.ts";
+import { approveCommand, denyCommand } from "./decide.ts";
 import { demoCommand } from "./demo.ts";
 import { eventsCommand } from "./events.ts";
 import { logsCommand } from "./logs.ts";
 import { configCommand, helpCommand, versionCommand } from "./print.ts";
 import { runCommand } from "./prompt-run.ts";
 import { psCommand } from "./ps.ts";
+import { sendCommand } from "./send.ts";
 import { shutdownCommand } from "./shutdown.ts";
 import { smokeCommand } from "./smoke.ts";
 import { startCommand } from "./start.ts";
@@ -27,10 +30,14 @@ export const COMMANDS: { readonly [K in CommandName]: CommandSpec } = {
   token: tokenCommand,
   api: apiCommand,
   events: eventsCommand,
+  send: sendCommand,
   run: runCommand,
   ps: psCommand,
   logs: logsCommand,
   stop: stopCommand,
+  approvals: approvalsCommand,
+  approve: approveCommand,
+  deny: denyCommand,
   help: helpCommand,
   version: versionCommand,
 };

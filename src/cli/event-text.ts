@@ -42,6 +42,14 @@ export function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]+/g, " ");
 }
 
+/**
+ * Text of several lines that somebody decides on: what would not be seen, or would make it look like something else
+ * (controls, reversals of direction, characters without width), stands there by its number.
+ */
+export function visible(text: string): string {
+  return text.replace(/[^\P{C}\n\t]|[\u2028\u2029]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
+}
+
 /** What a delta or an item says, empty where the event has neither. */
 function saidIn({ delta, item, finalMessage }: CodexdEvent["detail"]): string {
   if (typeof delta === "string") return delta;

@@ -2,8 +2,10 @@
 //
 // A run's is its output file; a turn's is what the model has said. Which of the two an id is, its prefix says.
 
-import type { CodexdClient } from "../client/api.ts";
+import type { CodexdClient, EventQuery } from "../client/api.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
+import type { CodexdEvent } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 import { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
 import { followingClient, printAll } from "./daemon-client.ts";
@@ -48,20 +50,44 @@ async function* runText(
   else yield (await client.runOutput(runId, { stream })).text;
 }
 
+/** Of one that has ended its answer; of one that runs what has been said, and with `follow` what will be. */
 async function* turnText(client: CodexdClient, id: string, follow: boolean): AsyncGenerator<string, void, undefined> {
   const turn = await client.getTurn(id);
-  if (!follow || turn.lastSeq !== null) {
+  if (turn.lastSeq !== null) {
     if (turn.finalMessage !== null) yield `${turn.finalMessage}\n`;
     return;
   }
-  const types = ["app-server.turn.message.delta", "turn.accepted", "turn.finished"];
+  const query = { session: turn.sessionId, types: ["app-server.turn.message.delta", "turn.accepted", "turn.finished"] };
+  const after = turn.firstSeq - 1;
   let { turnId } = turn;
-  for await (const { type, detail } of client.events({ after: turn.firstSeq - 1, session: turn.sessionId, types })) {
+  let said: { readonly itemId: unknown } | null = null;
+  const events = follow ? client.events({ ...query, after }) : eventsSoFar(client, query, after);
+  for await (const { type, detail } of events) {
     const own = detail["submissionId"] === turn.submissionId && turn.submissionId !== null;
     // Codex's id is not known before it has answered, and deltas bear no other.
     if (type === "turn.accepted" && own) turnId = detail.turnId ?? turnId;
     if (detail.turnId !== turnId && !own) continue;
-    if (type === "turn.finished") return yield "\n";
-    if (typeof detail["delta"] === "string") yield detail["delta"];
+    if (type === "turn.finished") break;
+    if (typeof detail["delta"] !== "string") continue;
+    // Each message on a line of its own.
+    if (said !== null && said.itemId !== detail["itemId"]) yield "\n";
+    said = { itemId: detail["itemId"] };
+    yield detail["delta"];
+  }
+  if (said !== null) yield "\n";
+}
+
+/** Those that the journal has now. */
+async function* eventsSoFar(
+  client: CodexdClient, query: Pick<EventQuery, "session" | "types">, from: number,
+): AsyncGenerator<CodexdEvent, void, undefined> {
+  let head = Infinity;
+  for (let after = from, next; after < head; after = next) {
+    const page = await client.listEvents({ ...query, after, limit: LIMITS.pageMax });
+    yield* page.events;
+    next = page.nextAfter;
+    // What is written meanwhile is not waited for.
+    head = Math.min(head, page.headSeq);
+    if (next <= after) return;
   }
 }

@@ -1,8 +1,10 @@
 // config, help, version: commands that print what is known without a daemon.
 //
-// Invariant: they read nothing but arguments, environment and codexd's own package.json.
+// Invariant: they read nothing but arguments, environment, codexd's own package.json, and the rules file that `config`
+// checks.
 
 import { formatCodexdConfigText } from "../config.ts";
+import { loadApprovalRules } from "../config-approval-rules.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { COMMAND_NAMES, hasFlag, type CommandSpec, type FlagSpec } from "./command.ts";
 import { nearestWord } from "./nearest-word.ts";
@@ -23,8 +25,10 @@ export const configCommand: CommandSpec = {
   notes: "",
   flags: [JSON_FLAG],
   config: "all",
-  run({ request, io, resolveConfig }) {
+  async run({ request, io, resolveConfig }) {
     const resolved = resolveConfig();
+    // What `start` would refuse is refused here too.
+    await loadApprovalRules(resolved.config.approvals.rulesPath);
     io.stdout(hasFlag(request, "json") ? jsonText(resolved) : formatCodexdConfigText(resolved));
     return EXIT.ok;
   },

@@ -1,36 +1,44 @@
 // run: queues a run, prints its items as they come, and exits with what it came to.
 //
-// Ctrl-C cancels the run: it is the foreground's. Invariant: nothing of the run is missed, its events are followed
-// from before it was queued.
+// Ctrl-C cancels the run: it is the foreground's. Invariants: nothing of the run is missed, its events are followed
+// from before it was queued; standard output has what the agent says and nothing else.
 
 import path from "node:path";
 import type { CodexdClient } from "../client/api.ts";
 import { isObject } from "../base/decode.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES } from "../core/records.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
-import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
+import {
+  flagValue, hasFlag, type CliContext, type CliIo, type CodexdCliRequest, type CommandSpec,
+} from "./command.ts";
 import { clientOf, followingClient, toExitError } from "./daemon-client.ts";
 import { createTeller } from "./events.ts";
 import { itemText, oneLine, plain, printable } from "./event-text.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
+import { imagePaths, IMAGE_FLAG, readOutputSchema, readPrompt, SCHEMA_FLAG } from "./prompt-input.ts";
 
 export const runCommand: CommandSpec = {
-  positionals: "PROMPT",
-  positionalsMin: 1,
-  positionalsMax: 1,
+  positionals: "[PROMPT] [-]",
+  positionalsMin: 0,
+  positionalsMax: 2,
   summary: "queue a run, print its items, and exit with what it came to",
   notes: [
-    "A PROMPT of - is read from standard input. Ctrl-C cancels the run.\n",
-    "With --json the run's record is printed once it has ended, and nothing before.\n",
+    "A PROMPT of -, or none, is read from standard input; a - behind it adds that to it. Ctrl-C cancels the run.\n",
+    "What the agent says goes to standard output, all else to standard error. With --json the run's record is\n",
+    "printed once it has ended, and nothing before. Exits 0 when it has completed, else 1.\n",
   ].join(""),
   flags: [
     { name: "cwd", takes: "DIR", summary: "where it works; the current directory by default" },
     { name: "model", takes: "NAME", summary: "the model" },
     { name: "profile", takes: "NAME", summary: "a profile of Codex's configuration" },
     { name: "sandbox", takes: "MODE", summary: `one of ${SANDBOX_MODES.join(", ")}` },
+    SCHEMA_FLAG,
+    IMAGE_FLAG,
+    { name: "timeout", takes: "SECONDS", summary: "end it after this time; never by default" },
     { name: "skip-git-repo-check", takes: null, summary: "work outside a Git repository too" },
     JSON_FLAG,
     ...CLIENT_FLAGS,
@@ -64,19 +72,36 @@ async function runPrompt(context: CliContext): Promise<number> {
   }
 }
 
-async function runInput({ request, io }: CliContext): Promise<StartRunInput> {
-  const [given = ""] = request.positionals;
-  const prompt = given === "-" ? await io.readStdin() : given;
-  if (prompt === "") throw new ExitError(EXIT.usage, "PROMPT must not be empty");
+async function runInput(context: CliContext): Promise<StartRunInput> {
+  const { request, io } = context;
   const word = flagValue(request, "sandbox");
   const sandbox = SANDBOX_MODES.find((mode) => mode === word);
   if (word !== undefined && sandbox === undefined) {
     throw new ExitError(EXIT.usage, `--sandbox takes one of ${SANDBOX_MODES.join(", ")}, got ${JSON.stringify(word)}`);
   }
-  const skipGitRepoCheck = hasFlag(request, "skip-git-repo-check") ? true : undefined;
-  const { cwd } = io.platform;
-  const [model, profile] = [flagValue(request, "model"), flagValue(request, "profile")];
-  return { prompt, cwd: path.resolve(cwd, flagValue(request, "cwd") ?? ""), model, profile, sandbox, skipGitRepoCheck };
+  const timeoutMs = readTimeout(request);
+  const [outputSchema, images] = [await readOutputSchema(context), await imagePaths(context)];
+  return {
+    prompt: await readPrompt(context),
+    cwd: path.resolve(io.platform.cwd, flagValue(request, "cwd") ?? ""),
+    model: flagValue(request, "model"),
+    profile: flagValue(request, "profile"),
+    sandbox,
+    skipGitRepoCheck: hasFlag(request, "skip-git-repo-check") ? true : undefined,
+    outputSchema,
+    images: images.length === 0 ? undefined : images,
+    timeoutMs,
+  };
+}
+
+/** In milliseconds. @throws {ExitError} 64 for what is no time, or more than a timer takes. */
+function readTimeout(request: CodexdCliRequest): number | undefined {
+  const text = flagValue(request, "timeout");
+  if (text === undefined) return undefined;
+  const ms = Math.round(Number(text) * 1000);
+  if (/^\d+(\.\d+)?$/.test(text) && ms >= 1 && ms <= LIMITS.timerMsMax) return ms;
+  const most = Math.floor(LIMITS.timerMsMax / 1000);
+  throw new ExitError(EXIT.usage, `--timeout takes seconds, ${most} at most, got ${JSON.stringify(text)}`);
 }
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.cancelled"]);
@@ -87,22 +112,22 @@ async function printItems(
   const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
   const begun = new Set<unknown>();
   for await (const event of client.events({ after, run: runId, types: ["run.*"], onNotice: tell })) {
-    const text = itemLine(event, begun);
-    if (text !== null && !quiet) io.stdout(text);
+    if (!quiet) printItem(event, begun, io);
     if (ENDS.has(event.type)) return;
   }
 }
 
 /** What the agent says whole, when it is said; all else in a line, when it begins. `begun` holds what is not done. */
-function itemLine({ type, detail }: CodexdEvent, begun: Set<unknown>): string | null {
+function printItem({ type, detail }: CodexdEvent, begun: Set<unknown>, io: CliIo): void {
   const { item, itemEvent } = detail;
-  if (type !== "run.item" || !isObject(item)) return null;
+  if (type !== "run.item" || !isObject(item)) return;
   const done = itemEvent === "item.completed";
   const known = begun.has(item["id"]);
   if (done) begun.delete(item["id"]);
   else begun.add(item["id"]);
-  if (item["type"] === "agent_message") return done ? `${printable(String(item["text"] ?? ""))}\n` : null;
-  return known ? null : `${plain(itemText(item))}\n`;
+  if (item["type"] !== "agent_message") {
+    if (!known) io.stderr(`${plain(itemText(item))}\n`);
+  } else if (done) io.stdout(`${printable(String(item["text"] ?? ""))}\n`);
 }
 
 /** By a client of its own, since the interruption has ended all calls of the first. */

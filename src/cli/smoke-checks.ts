@@ -65,6 +65,11 @@ const FILES: readonly StateFile[] = [
   { name: "daemon-state.json", path: ({ config }) => config.paths.daemonStatePath, judge: judgeDaemonState },
   { name: "session-registry.json", path: ({ config }) => config.paths.sessionRegistryPath, judge: judgeSessions },
   { name: "turn-registry.json", path: ({ config }) => config.paths.turnRegistryPath, judge: counted("turns") },
+  {
+    name: "approval-registry.json",
+    path: ({ config }) => config.paths.approvalRegistryPath,
+    judge: counted("approvals"),
+  },
   { name: "run-registry.json", path: ({ config }) => config.paths.runRegistryPath, judge: counted("runs") },
   { name: "recent-events.json", path: ({ config }) => config.paths.recentEventsPath, judge: counted("events") },
   { name: "events.jsonl", path: ({ config }) => config.paths.structuredEventLogPath, judge: judgeJournal },

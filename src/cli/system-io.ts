@@ -8,19 +8,26 @@ import { isatty } from "node:tty";
 import { systemClock } from "../base/clock.ts";
 import { systemPlatform } from "../config.ts";
 import type { CliIo } from "./command.ts";
+import { createInput } from "./input.ts";
 
 /** Call it once: it takes over the errors of standard output and standard error. */
 export function createSystemIo(): CliIo {
   // `codexd start | head -1` closes the pipe; without a listener the next line would end the daemon.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const input = createInput(() => process.stdin, (text) => void process.stderr.write(text));
   return {
     env: process.env,
     platform: systemPlatform(),
     clock: systemClock,
     colours: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+    // Not `process.stdin.isTTY`: to look at that object opens it, which a daemon has no need of.
+    stdinIsTerminal: isatty(0),
+    stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
-    readStdin,
+    readStdin: () => input.readAll(),
+    readLine: (signal, question) => input.readLine(signal, question),
     onSignal(signal, listener) {
       process.on(signal, listener);
       return () => process.off(signal, listener);
@@ -81,8 +88,3 @@ function isZombie(pid: number): boolean {
   return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }
 
-async function readStdin(): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of process.stdin) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString("utf8");
-}

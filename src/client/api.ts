@@ -3,9 +3,12 @@
 // Types alone. What a daemon answers is taken at its word: a newer one may give members that are not here, and
 // statuses that no union names.
 
+import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
 import type { CodexdEvent } from "../core/event.ts";
-import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
-import type { CreateSessionInput, StartTurnInput, StopOutcome } from "../core/requests.ts";
+import type { Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
+import type {
+  CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, UploadRecord,
+} from "../core/requests.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import type { StopReport } from "../core/processes.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
@@ -36,9 +39,6 @@ export interface EventQuery extends EventFilterQuery {
   readonly limit?: number | undefined;
 }
 
-/** How a list's records look: without what can be large. */
-export type TurnSummary = Omit<TurnRecord, "input">;
-
 /** `service` only for those who are trusted. */
 export interface Health {
   readonly ok: boolean;
@@ -59,12 +59,46 @@ export interface SessionView {
   readonly recentEvents: readonly CodexdEvent[];
 }
 
+export interface ApprovalQuery extends PageQuery {
+  /** `pending` by default. */
+  readonly status?: ApprovalStatus | "all" | null | undefined;
+  /** Only this session's. */
+  readonly sessionId?: string | null | undefined;
+  /** Waits so long at most for the first, where there is none yet. */
+  readonly waitMs?: number | undefined;
+}
+
+/** A thread as Codex tells it: its fields are Codex's, and more in every version. */
+export type ThreadDetail = Readonly<Record<string, unknown>>;
+
+export interface ThreadQuery extends Omit<PageQuery, "status"> {
+  /** Those that are archived, in place of those that are not. */
+  readonly archived?: boolean | undefined;
+  readonly cwd?: string | null | undefined;
+  /** Codex's `sourceKinds`. */
+  readonly sources?: readonly string[] | null | undefined;
+  readonly search?: string | null | undefined;
+}
+
+/** How long Codex may take; `timeoutMs` of a whole client is not counted in. */
+export interface RpcOptions extends Pick<RpcInput, "timeoutMs"> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `approval`: the wait is also over as soon as the turn waits for one. */
+export interface TurnWaitOptions extends CallOptions {
+  readonly waitMs?: number | undefined;
+  readonly waitFor?: "approval" | "end" | undefined;
+}
+
 /** Of a turn that was accepted, or has ended within `waitMs`: then `turn` is its receipt and `session` null. */
 export interface StartedTurn {
   readonly session: SessionRecord | null;
   readonly submissionId: string | null;
   readonly turnId: string | null;
   readonly turn: TurnRecord | null;
+  /** What it waits for, where that has ended the wait; else empty. */
+  readonly approvals: readonly ApprovalRecord[];
 }
 
 export interface EventListing {
@@ -93,7 +127,16 @@ export interface CodexdClient {
   allTurns(query?: Omit<TurnQuery, "cursor">, options?: CallOptions): AsyncIterableIterator<TurnSummary>;
   startTurn(input: StartTurnInput, options?: CreateOptions): Promise<StartedTurn>;
   /** By `turnId` or `submissionId`; with `waitMs` waits that long at most for its end. */
-  getTurn(id: string, options?: CallOptions & { readonly waitMs?: number | undefined }): Promise<TurnRecord>;
+  getTurn(id: string, options?: TurnWaitOptions): Promise<TurnRecord>;
+
+  /** What waits for a decision, unless the query says otherwise. */
+  listApprovals(query?: ApprovalQuery, options?: CallOptions): Promise<Page<ApprovalRecord>>;
+  allApprovals(
+    query?: Omit<ApprovalQuery, "cursor" | "waitMs">, options?: CallOptions,
+  ): AsyncIterableIterator<ApprovalRecord>;
+  getApproval(approvalId: string, options?: CallOptions): Promise<ApprovalRecord>;
+  /** Once: a second one rejects with `approval_resolved`, and `detail` says what stands. */
+  decideApproval(approvalId: string, input: DecideApprovalInput, options?: CallOptions): Promise<ApprovalRecord>;
 
   startRun(input: StartRunInput, options?: CreateOptions): Promise<RunRecord>;
   listRuns(query?: PageQuery, options?: CallOptions): Promise<Page<RunRecord>>;
@@ -104,6 +147,31 @@ export interface CodexdClient {
   /** Ends with the run; reconnects by itself. */
   followRunOutput(runId: string, options?: FollowOutputOptions): AsyncIterableIterator<string>;
 
+  /** Asks the app-server for anything; gives Codex's result. */
+  rpc(method: string, params?: Readonly<Record<string, unknown>>, options?: RpcOptions): Promise<unknown>;
+  /** Version, models, account and rate limits, as far as Codex says them. */
+  codex(options?: CallOptions): Promise<Readonly<Record<string, unknown>>>;
+  /** @param mediaType such as `image/png`; where it is left out the daemon finds it in `bytes`. */
+  upload(
+    sessionId: string, bytes: Uint8Array, mediaType?: string, options?: CreateOptions,
+  ): Promise<UploadRecord>;
+
+  /** Codex's threads, whether or not a session has them; each with `sessionId` added. */
+  listThreads(query?: ThreadQuery, options?: CallOptions): Promise<Page<ThreadDetail>>;
+  /** With `turns` all that was said and done in it. */
+  readThread(threadId: string, options?: CallOptions & { readonly turns?: boolean | undefined }): Promise<ThreadDetail>;
+  /** Gives the new thread. */
+  forkThread(threadId: string, input?: ForkThreadInput, options?: CreateOptions): Promise<ThreadDetail>;
+  archiveThread(threadId: string, options?: CallOptions): Promise<void>;
+  unarchiveThread(threadId: string, options?: CallOptions): Promise<ThreadDetail>;
+  nameThread(threadId: string, name: string, options?: CallOptions): Promise<void>;
+  /** Begins; a session's thread has a turn of it. */
+  compactThread(threadId: string, options?: CallOptions): Promise<void>;
+  /** Begins; gives the turn, and the thread on which it runs. */
+  reviewThread(
+    threadId: string, input?: ReviewThreadInput, options?: CallOptions,
+  ): Promise<{ readonly turnId: string | null; readonly threadId: string }>;
+
   listEvents(query?: EventQuery, options?: CallOptions): Promise<EventListing>;
   /** Every event once and in order, over cuts and restarts; see `FollowOptions`. Never ends by itself. */
   events(options?: FollowOptions): AsyncIterableIterator<CodexdEvent>;
@@ -111,10 +179,13 @@ export interface CodexdClient {
   openapi(options?: CallOptions): Promise<Record<string, unknown>>;
   /** Prometheus text. */
   metrics(options?: CallOptions): Promise<string>;
-  /** The `data` of any other route. `body` is sent as JSON. */
+  /** The `data` of any other route. `body` is sent as JSON, bytes as they are. */
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Record<string, unknown>>;
-  /** Any route, its answer as it comes, whatever its status and without a time limit. `body` is JSON text. */
-  open(method: string, path: string, body?: string, options?: RequestOptions): Promise<WireReply>;
+  /**
+   * Any route, its answer as it comes, whatever its status and without a time limit. `body` is JSON text, or of the
+   * type that a header says.
+   */
+  open(method: string, path: string, body?: string | Uint8Array, options?: RequestOptions): Promise<WireReply>;
   /** Ends what is under way with `client_closed`. A client that is not closed keeps no process alive either. */
   close(): void;
 }

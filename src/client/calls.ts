@@ -32,7 +32,10 @@ export interface CallSettings extends RequestOptions {
   readonly waitMs?: number | undefined;
 }
 
-/** `body` is sent as JSON. All reject with CodexdClientError, or with the reason of a signal. */
+/**
+ * `body` is sent as JSON, bytes as they are with the type that `headers` say. All reject with CodexdClientError, or
+ * with the reason of a signal.
+ */
 export interface Calls {
   /** The `data` of a success. */
   data(method: string, path: string, body?: unknown, settings?: CallSettings): Promise<Record<string, unknown>>;
@@ -64,7 +67,7 @@ export function createCalls({ wire, clock, timeoutMs: forAll }: {
   const read = (method: string, path: string, body: unknown, settings: CallSettings) => {
     const usual = settings.work === true ? LIMITS.clientWorkMs : LIMITS.clientReplyMs;
     const ms = (settings.timeoutMs ?? forAll ?? usual) + (settings.waitMs ?? 0);
-    const request = { method, path, body: body === undefined ? undefined : JSON.stringify(body), ...sent(settings) };
+    const request = { method, path, body: encode(body), ...sent(settings) };
     return timed(request, ms, async (reply) => ({ ...(await readText(reply)), headers: reply.headers }));
   };
   return {
@@ -73,6 +76,10 @@ export function createCalls({ wire, clock, timeoutMs: forAll }: {
     reply: (path, settings = {}) => read("GET", path, undefined, settings),
     stream: async (path, signal) => openStream(wire, clock, path, signal),
   };
+}
+
+function encode(body: unknown): string | Uint8Array | undefined {
+  return body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body);
 }
 
 /** What of a call's settings is part of its request. */

@@ -4,7 +4,9 @@
 
 import { holdingClock, type Clock } from "../base/clock.ts";
 import type { CodexdClient } from "./api.ts";
+import { approvalCalls } from "./approval-calls.ts";
 import { createCalls, sent } from "./calls.ts";
+import { codexCalls, threadCalls } from "./codex-calls.ts";
 import { clientError } from "./errors.ts";
 import { API } from "./paths.ts";
 import { healthCalls, sessionCalls, turnCalls } from "./record-calls.ts";
@@ -42,6 +44,9 @@ export function createCodexdClient(options: CodexdClientOptions): CodexdClient {
     ...healthCalls(calls),
     ...sessionCalls(calls),
     ...turnCalls(calls),
+    ...approvalCalls(calls),
+    ...codexCalls(calls),
+    ...threadCalls(calls),
     ...runCalls(parts),
     ...eventCalls(parts, eventStreamPath),
     async request(method, path, body, given = {}) {

@@ -2,10 +2,11 @@
 //
 // Each only names its route and takes its member out of the answer.
 
-import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
+import type { ApprovalRecord } from "../core/approvals.ts";
+import type { Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
 import type { CreateSessionInput, StartTurnInput, StopOutcome } from "../core/requests.ts";
 import type { Readiness } from "../core/status.ts";
-import type { CodexdClient, DaemonStatus, Health, SessionView, StartedTurn, TurnSummary } from "./api.ts";
+import type { CodexdClient, DaemonStatus, Health, SessionView, StartedTurn } from "./api.ts";
 import type { CallOptions, Calls } from "./calls.ts";
 import { clientError } from "./errors.ts";
 import { allOf } from "./pages.ts";
@@ -80,12 +81,13 @@ export function turnCalls(calls: Calls): TurnCalls {
     async startTurn(input: StartTurnInput, options = {}): Promise<StartedTurn> {
       const settings = { ...options, work: true, waitMs: input.waitMs };
       const data = await calls.data("POST", `${API}/turn`, input, settings);
-      if (data["turn"] === undefined) return { ...data, turn: null } as unknown as StartedTurn;
+      const approvals = Array.isArray(data["approvals"]) ? (data["approvals"] as ApprovalRecord[]) : [];
+      if (data["turn"] === undefined) return { ...data, turn: null, approvals } as unknown as StartedTurn;
       const turn = member<TurnRecord>(data, "turn");
-      return { session: null, submissionId: turn.submissionId, turnId: turn.turnId, turn };
+      return { session: null, submissionId: turn.submissionId, turnId: turn.turnId, turn, approvals };
     },
-    async getTurn(id, { waitMs, ...options } = {}) {
-      const path = withQuery(recordPath("turns", id), { waitMs });
+    async getTurn(id, { waitMs, waitFor, ...options } = {}) {
+      const path = withQuery(recordPath("turns", id), { waitMs, waitFor });
       return member<TurnRecord>(await calls.data("GET", path, undefined, { ...options, waitMs }), "turn");
     },
   };

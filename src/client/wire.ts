@@ -14,8 +14,8 @@ export interface WireRequest {
   readonly method: string;
   /** Path and query. */
   readonly path: string;
-  /** JSON text. */
-  readonly body?: string | undefined;
+  /** JSON text, unless `headers` have a `Content-Type` of their own. */
+  readonly body?: string | Uint8Array | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Ends the request and the reading of its answer; what waits on it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -95,7 +95,7 @@ async function send(
   }
 }
 
-function answerOf(outgoing: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+function answerOf(outgoing: ClientRequest, body: WireRequest["body"]): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     outgoing.once("response", resolve);
     // Stays after the answer: a broken body is told by the answer's own stream, and here once more.
@@ -137,10 +137,10 @@ function address(target: DaemonTarget): { socketPath: string } | { host: string;
 
 function headers(target: DaemonTarget, { body, headers: more = {} }: WireRequest): Record<string, string> {
   return {
+    ...(body === undefined ? {} : { "Content-Type": "application/json" }),
     ...more,
     ...(target.kind === "unix" ? { Host: "codexd" } : {}),
     ...(target.kind === "tcp" && target.token !== null ? { Authorization: `Bearer ${target.token}` } : {}),
-    ...(body === undefined ? {} : { "Content-Type": "application/json" }),
   };
 }
 

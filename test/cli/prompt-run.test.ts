@@ -3,10 +3,13 @@
 // The daemon is a list of answers; its events are written down beforehand.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { commandsOn, streamOf, type Answers, type StreamedEvent } from "../support/cli-answers.ts";
 import type { FakeIo } from "../support/cli-io.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
 
 const run = (changes: Record<string, unknown> = {}) => {
   return { run: { runId: "run_1", status: "queued", error: null, ...changes } };
@@ -31,8 +34,8 @@ describe("a run", () => {
       item("item.completed", { type: "agent_message", text: "Hello,\nAda\u0007" }), END));
     const flags = ["--cwd", "sub", "--model", "m", "--profile", "p", "--sandbox", "read-only", "--skip-git-repo-check"];
     const { code, out, err } = await codexd(["run", "say hello", ...flags]);
-    assert.deepEqual([code, err], [0, "codexd: run_1 is queued\n"]);
-    assert.equal(out, "command_execution ls [2J\nfile_change /a, /b\nHello,\nAda \n");
+    assert.deepEqual([code, out], [0, "Hello,\nAda \n"]);
+    assert.equal(err, "codexd: run_1 is queued\ncommand_execution ls [2J\nfile_change /a, /b\n");
     assert.deepEqual(JSON.parse(daemon.seen.find(({ method }) => method === "POST")?.body ?? ""), {
       prompt: "say hello", cwd: "/home/ada/repo/sub", model: "m", profile: "p", sandbox: "read-only",
       skipGitRepoCheck: true,
@@ -48,6 +51,39 @@ describe("a run", () => {
     assert.deepEqual([code, err], [0, ""]);
     assert.deepEqual(JSON.parse(out), run(ended).run);
     assert.equal(JSON.parse(daemon.seen.find(({ method }) => method === "POST")?.body ?? "").prompt, "from stdin");
+    assert.equal((await command(["run"], { stdin: "piped" })).code, 0);
+    const both = await command(["run", "Sum up:", "-"], { stdin: "piped" });
+    assert.equal(both.code, 0);
+    const prompts = daemon.seen.filter(({ method }) => method === "POST").map(({ body }) => JSON.parse(body).prompt);
+    assert.deepEqual(prompts, ["from stdin", "piped", "Sum up:\n\n<stdin>\npiped\n</stdin>"]);
+    const nobody = await command(["run"], { stdinIsTerminal: true });
+    assert.deepEqual([nobody.code, nobody.out], [64, ""]);
+  });
+
+  test("may have images, a form for its answer and a time", async (t) => {
+    const cwd = makeTempDir(t);
+    const schema = { type: "object" };
+    writeFileSync(path.join(cwd, "schema.json"), JSON.stringify(schema));
+    for (const name of ["a.png", "b.png"]) writeFileSync(path.join(cwd, name), "");
+    const { command, daemon } = await commandsOn(t, answersFor({ status: "completed" }, END));
+    const flags = ["--image", "a.png", "--image", `${cwd}/b.png`, "--output-schema", "schema.json", "--timeout", "1.5"];
+    assert.equal((await command(["run", "x", ...flags], { cwd })).code, 0);
+    assert.deepEqual(JSON.parse(daemon.seen.find(({ method }) => method === "POST")?.body ?? ""), {
+      prompt: "x", cwd, images: [`${cwd}/a.png`, `${cwd}/b.png`], outputSchema: schema, timeoutMs: 1500,
+    });
+    const asked = daemon.seen.length;
+    for (const [flag, value, said] of [
+      ["image", "c.png", /--image: c\.png cannot be read/],
+      ["output-schema", "a.png", /--output-schema: a\.png is not JSON/],
+      ["timeout", "soon", /--timeout takes seconds, 2147483 at most, got "soon"/], ["timeout", "0", /--timeout/],
+      ["timeout", "2147484", /--timeout/], ["timeout", "1e3", /--timeout/],
+    ] as const) {
+      const { code, err } = await command(["run", "x", `--${flag}`, value], { cwd });
+      assert.equal(code, 64, err);
+      assert.match(err, said);
+    }
+    assert.equal(daemon.seen.length, asked);
+    assert.equal((await command(["run", "x", "--timeout", "2147483"])).code, 0);
   });
 
   test("that fails or is cancelled is 1, with the reason", async (t) => {

@@ -60,6 +60,12 @@ describe("errors", () => {
     assert.equal(config.err, 'codexd: --mode: must be one of app-server, exec, got "fast"\n');
   });
 
+  test("config refuses rules that start would refuse", async () => {
+    const refused = await run(["config", "--approval-rules", "/nowhere/rules.json"]);
+    assert.deepEqual([refused.code, refused.out], [78, ""]);
+    assert.match(refused.err, /^codexd: --approval-rules: \/nowhere\/rules.json cannot be used: ENOENT/);
+  });
+
   test("a bug is told with its trace, and is 1", async () => {
     for (const thrown of [new TypeError("a bug"), "a bug"]) {
       const io = createFakeIo();

@@ -101,6 +101,43 @@ describe("a program", () => {
   });
 });
 
+describe("a question at a terminal", { skip: !hasScript() }, () => {
+  test("is answered by what is typed behind it", async (t) => {
+    const dir = makeTempDir(t);
+    const [asked, program] = [path.join(dir, "asked"), path.join(dir, "program.mts")];
+    writeFileSync(program, `
+      import { existsSync } from "node:fs";
+      import { createSystemIo, endProcess } from "${SOURCE}system-io.ts";
+      const io = createSystemIo();
+      io.stdout("ready\\n");
+      while (!existsSync("${asked}")) await new Promise((resolve) => setTimeout(resolve, 5));
+      const first = await io.readLine(undefined, "sure? ");
+      const second = await io.readLine(undefined, "really? ");
+      io.stdout(\`got \${JSON.stringify([io.stdinIsTerminal, first, second])}\\n\`);
+      endProcess(0);
+    `);
+    const terminal = spawn("script", ["-qec", `"${process.execPath}" --import "${TSX}" "${program}"`, "/dev/null"], {
+      stdio: ["pipe", "pipe", "ignore"], env: { ...process.env, SHELL: "/bin/sh" },
+    });
+    let shown = "";
+    const until = async (text: string): Promise<void> => {
+      while (!shown.includes(text)) shown += String((await once(terminal.stdout, "data"))[0]);
+    };
+    await until("ready");
+    terminal.stdin.write("early\n");
+    // The terminal has it as soon as it shows it.
+    await until("early");
+    writeFileSync(asked, "");
+    await until("sure? ");
+    terminal.stdin.write("yes\n");
+    await until("really? ");
+    terminal.stdin.write("\u0004");
+    await until("got ");
+    assert.match(shown, /got \[true,"yes",null\]/);
+    terminal.stdin.end();
+  });
+});
+
 describe("whether a process lives", () => {
   test("this one does, one that has been waited for does not, and a number that is none neither", () => {
     assert.equal(isAlive(process.pid), true);

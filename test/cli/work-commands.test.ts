@@ -7,18 +7,21 @@ import type { ServerResponse } from "node:http";
 import { describe, test } from "node:test";
 import { commandsOn, streamOf } from "../support/cli-answers.ts";
 import { answerJson } from "../support/cli-daemon.ts";
-import { makeSession, makeTurn } from "../support/fake-services.ts";
+import { makeApproval, makeSession, makeTurn } from "../support/fake-services.ts";
 
-const NOTHING = { sessions: [], turns: [], runs: [], nextCursor: null };
+const NOTHING = { sessions: [], turns: [], runs: [], approvals: [], nextCursor: null };
 
 describe("ps", () => {
   test("lists what is under way, for people and as JSON", async (t) => {
     const run = { runId: "run_1", status: "running", createdAt: "2026-01-01T00:00:00.000Z", prompt: "do\nthis" };
     const sessions = [makeSession(), makeSession({ sessionId: "ses_2", currentTurnId: "t", cwd: null })];
     const adopted = makeTurn({ submissionId: null, startedAt: null });
-    const { command } = await commandsOn(t, {
+    const asking = makeTurn({ submissionId: "sub_2", liveness: { state: "awaiting_approval", quietMs: 61_400 } });
+    const approvals = [makeApproval({ summary: "run\necho hi" })];
+    const { command, daemon } = await commandsOn(t, {
       "GET /sessions": { sessions, nextCursor: null },
-      "GET /turns": { turns: [makeTurn(), adopted], nextCursor: null },
+      "GET /approvals": { approvals, nextCursor: null },
+      "GET /turns": { turns: [makeTurn(), adopted, asking], nextCursor: null },
       "GET /runs": (response: ServerResponse, { url }: { url: string }) => {
         const runs = url.includes("running") ? [run] : [];
         answerJson(response, 200, { ok: true, data: { runs, nextCursor: null } });
@@ -31,13 +34,17 @@ describe("ps", () => {
     assert.match(out, /^session +ses_2 +busy +2025-\S+$/m);
     assert.match(out, /^turn +sub_1 +inProgress +2025-\S+ +of ses_1$/m);
     assert.match(out, /^turn +turn-1 +inProgress +of ses_1$/m);
+    assert.match(out, /^turn +sub_2 +awaiting_approval 61 s +2025-\S+ +of ses_1$/m);
+    assert.match(out, /^approval +apr_1 +pending +2025-\S+ +run echo hi$/m);
+    assert.ok(daemon.seen.some(({ url }) => url === "/v1/codexd/approvals?limit=1000"));
     assert.match(out, /^run +run_1 +running +2026-\S+ +do this$/m);
     const json = JSON.parse((await command(["ps", "--json"])).out);
-    assert.deepEqual([json.sessions, json.runs], [sessions, [run]]);
+    assert.deepEqual([json.sessions, json.runs, json.approvals], [sessions, [run], approvals]);
   });
 
   test("says so where nothing is, and fails where it is refused", async (t) => {
-    const { command } = await commandsOn(t, { "GET /sessions": NOTHING, "GET /turns": NOTHING, "GET /runs": NOTHING });
+    const routes = ["sessions", "turns", "runs", "approvals"].map((name) => [`GET /${name}`, NOTHING]);
+    const { command } = await commandsOn(t, Object.fromEntries(routes));
     assert.equal((await command(["ps"])).out, "nothing is under way\n");
     const { command: refused } = await commandsOn(t, {});
     assert.equal((await refused(["ps"])).code, 1);
@@ -79,6 +86,25 @@ describe("logs", () => {
     assert.deepEqual(await command(["logs", "-f", "sub_1"]), { code: 0, out: "token\n", err: "" });
     assert.match(daemon.seen.at(-1)?.url ?? "", /after=4&session=ses_1&type=/);
     assert.equal((await command(["logs", "sub_2"])).code, 1);
+  });
+
+  test("of a turn that runs is what it has said so far, each message on a line of its own", async (t) => {
+    const delta = (seq: number, itemId: string, said: string) => (
+      { seq, type: "app-server.turn.message.delta", detail: { turnId: "turn-1", itemId, delta: said } });
+    const pages = [
+      { events: [delta(5, "a", "Let me "), delta(6, "a", "see.")], nextAfter: 6, headSeq: 8 },
+      { events: [delta(8, "b", "Done")], nextAfter: 8, headSeq: 20 },
+    ];
+    const { command, daemon } = await commandsOn(t, {
+      "GET /turns/sub_1": { turn: makeTurn({ firstSeq: 5 }) },
+      "GET /events?format=json": (response: ServerResponse) => {
+        answerJson(response, 200, { ok: true, data: pages.shift() });
+      },
+    });
+    assert.deepEqual(await command(["logs", "sub_1"]), { code: 0, out: "Let me see.\nDone\n", err: "" });
+    assert.deepEqual(daemon.seen.slice(1).map(({ url }) => /after=\d+/.exec(url)?.[0]), ["after=4", "after=6"]);
+    const { command: silent } = await commandsOn(t, { "GET /turns/sub_1": { turn: makeTurn({ firstSeq: 5 }) } });
+    assert.deepEqual(await silent(["logs", "sub_1"]), { code: 0, out: "", err: "" });
   });
 
   test("followed ends with Ctrl-C", async (t) => {
