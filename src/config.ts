@@ -257,6 +257,8 @@ function buildPaths(stateDir: string, logsDir: string): CodexdPaths {
     daemonStatePath: inState("daemon-state.json"),
     sessionRegistryPath: inState("session-registry.json"),
     turnRegistryPath: inState("turn-registry.json"),
+    approvalRegistryPath: inState("approval-registry.json"),
+    uploadsDir: inState("uploads"),
     runRegistryPath: inState("run-registry.json"),
     recentEventsPath: inState("recent-events.json"),
     structuredEventLogPath: inLogs("events.jsonl"),

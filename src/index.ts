@@ -49,6 +49,8 @@ export { createCodexAppServerTextInput, type InputItem } from "./codex/methods.t
 export {
   formatCodexdConfigText, resolveCodexdConfig, type CodexdConfigInput, type ResolvedConfig,
 } from "./config.ts";
+export { APPROVAL_DECISIONS, APPROVAL_KINDS } from "./core/approvals.ts";
+export type * from "./core/approvals.ts";
 export type { CodexdConfig, CodexdPaths } from "./core/config.ts";
 export { CodexdError, ExitError, type ErrorCode, type ExitCode } from "./core/errors.ts";
 export type { CodexdEvent, EventDetail, EventDraft, EventLevel, EventType } from "./core/event.ts";

@@ -44,6 +44,8 @@ describe("defaults", () => {
         daemonStatePath: `${stateDir}/daemon-state.json`,
         sessionRegistryPath: `${stateDir}/session-registry.json`,
         turnRegistryPath: `${stateDir}/turn-registry.json`,
+        approvalRegistryPath: `${stateDir}/approval-registry.json`,
+        uploadsDir: `${stateDir}/uploads`,
         runRegistryPath: `${stateDir}/run-registry.json`,
         recentEventsPath: `${stateDir}/recent-events.json`,
         structuredEventLogPath: `${stateDir}/logs/events.jsonl`,

@@ -10,6 +10,9 @@ import { CONFIG_OPTIONS } from "../src/config-options.ts";
 import { ERROR_STATUS } from "../src/core/errors.ts";
 import { APP_SERVER_EVENT_TYPES, OWN_EVENT_TYPES } from "../src/core/event.ts";
 import { createRoutes } from "../src/http/routes.ts";
+import {
+  decodeDecideApproval, decodeForkThread, decodeNameThread, decodeReviewThread, decodeRpc, decodeUpload,
+} from "../src/service/codex-inputs.ts";
 import { decodeCreateSession, decodeStartTurn } from "../src/service/inputs.ts";
 import { decodeStartRun } from "../src/service/run-inputs.ts";
 import { createServiceRig } from "./support/service-rig.ts";
@@ -24,6 +27,9 @@ test("routes", () => {
     "GET /metrics 200",
     "GET /openapi.json 200",
     "GET /readyz 200",
+    "GET /v1/codexd/approvals 200",
+    "GET /v1/codexd/approvals/:id 200",
+    "GET /v1/codexd/codex 200",
     "GET /v1/codexd/events 200",
     "GET /v1/codexd/runs 200",
     "GET /v1/codexd/runs/:id 200",
@@ -32,15 +38,26 @@ test("routes", () => {
     "GET /v1/codexd/sessions/:id 200",
     "GET /v1/codexd/sessions/:id/turns 200",
     "GET /v1/codexd/status 200",
+    "GET /v1/codexd/threads 200",
+    "GET /v1/codexd/threads/:id 200",
     "GET /v1/codexd/turns 200",
     "GET /v1/codexd/turns/:id 200",
+    "POST /v1/codexd/approvals/:id 200",
+    "POST /v1/codexd/rpc 200",
     "POST /v1/codexd/runs 202",
     "POST /v1/codexd/runs/:id/cancel 200",
     "POST /v1/codexd/sessions 201",
     "POST /v1/codexd/sessions/:id/close 200",
     "POST /v1/codexd/sessions/:id/interrupt 200",
     "POST /v1/codexd/sessions/:id/turns 202",
+    "POST /v1/codexd/threads/:id/archive 200",
+    "POST /v1/codexd/threads/:id/compact 202",
+    "POST /v1/codexd/threads/:id/fork 201",
+    "POST /v1/codexd/threads/:id/name 200",
+    "POST /v1/codexd/threads/:id/review 202",
+    "POST /v1/codexd/threads/:id/unarchive 200",
     "POST /v1/codexd/turn 202",
+    "POST /v1/codexd/uploads 201",
   ]);
   const open = routes.filter((route) => route.open).map(({ path }) => path);
   assert.deepEqual(open.sort(), ["/healthz", "/readyz"], "every other route needs the token");
@@ -56,6 +73,13 @@ test("fields of requests", () => {
   assert.deepEqual(fieldsOf((value) => decodeStartTurn(value, "")), words(`
     sessionId input prompt expectedTurnId whenBusy approvalPolicy sandboxPolicy cwd model effort summary serviceTier
     personality collaborationMode outputSchema waitMs waitFor`));
+  assert.deepEqual(fieldsOf((value) => decodeDecideApproval(value, "")), words("decision result"));
+  assert.deepEqual(fieldsOf((value) => decodeRpc(value, "")), words("method params timeoutMs"));
+  assert.deepEqual(fieldsOf((value) => decodeForkThread(value, "")), words(`
+    lastTurnId ephemeral cwd model modelProvider approvalPolicy sandbox`));
+  assert.deepEqual(fieldsOf((value) => decodeReviewThread(value, "")), words("target delivery"));
+  assert.deepEqual(fieldsOf((value) => decodeNameThread(value, "")), words("name"));
+  assert.deepEqual(fieldsOf((value) => decodeUpload(value, "")), words("sessionId data mediaType"));
 });
 
 test("query parameters", () => {
@@ -68,7 +92,11 @@ test("query parameters", () => {
     "GET /v1/codexd/sessions": "cursor limit purpose status",
     "GET /v1/codexd/sessions/:id/turns": "cursor limit status",
     "GET /v1/codexd/turns": "cursor limit status",
-    "GET /v1/codexd/turns/:id": "waitMs",
+    "GET /v1/codexd/turns/:id": "waitFor waitMs",
+    "GET /v1/codexd/approvals": "cursor limit session status waitMs",
+    "GET /v1/codexd/threads": "archived cursor cwd limit search source",
+    "GET /v1/codexd/threads/:id": "turns",
+    "POST /v1/codexd/uploads": "session",
     "GET /v1/codexd/events": "after format limit run session thread type",
   });
 });
@@ -85,8 +113,22 @@ test("fields of records", async () => {
     approvalPolicy baseInstructions config cwd developerInstructions ephemeral model modelProvider personality
     reasoningEffort sandbox sandboxPolicy serviceTier`));
   assert.deepEqual(Object.keys(await rig.turns.get("turn-1", 0)).sort(), words(`
-    completedAt durationMs error finalMessage firstSeq input lastSeq sessionId startedAt status submissionId threadId
-    tokenUsage turnId`));
+    approvals commands completedAt diff durationMs error fileChanges finalMessage firstSeq input lastSeq liveness
+    outputSchema plan sessionId startedAt status structuredOutput structuredOutputError submissionId threadId tokenUsage
+    turnId`));
+});
+
+test("fields of an approval", async () => {
+  const rig = createServiceRig();
+  rig.ingest.request(0, "item/fileChange/requestApproval", { threadId: "t", turnId: "u", itemId: "i" });
+  const [approval] = rig.store.tables.approval.newestFirst();
+  assert.deepEqual(Object.keys(approval ?? {}).sort(), words(`
+    allowedDecisions approvalId changes command createdAt cwd decidedAt decidedBy decision expiresAt itemId kind method
+    orphanedBy params permissions questions requestId result rule sessionId status summary threadId turnId`));
+  const detail = Object.keys(rig.store.events.at(-1)?.detail ?? {});
+  assert.deepEqual(detail.sort(), words(`
+    allowedDecisions approvalId command cwd decidedBy decision expiresAt itemId kind method sessionId summary threadId
+    turnId`));
 });
 
 test("event types", () => {
@@ -95,6 +137,7 @@ test("event types", () => {
     child.stderr app-server.connected app-server.connect.failed app-server.close.failed app-server.request.refused
     session.registered session.created session.resumed session.closed turn.submitted turn.accepted turn.finished
     run.queued run.started run.item run.completed run.failed run.cancelled
+    approval.requested approval.resolved approval.orphaned
     storage.degraded storage.recovered storage.pruned`));
   assert.deepEqual([...APP_SERVER_EVENT_TYPES], words(`
     app-server.thread.started app-server.thread.status.changed app-server.turn.started app-server.turn.completed
@@ -108,7 +151,8 @@ test("error codes and their statuses", () => {
   assert.deepEqual(rows.sort(), [
     "400 bad_json", "400 bad_request", "400 bad_target", "400 duplicate_header", "401 unauthorized",
     "403 cross_site", "403 host_not_allowed", "403 origin_not_allowed", "404 not_found", "405 method_not_allowed",
-    "408 request_timeout", "409 cursor_ahead", "409 session_closed", "409 session_exists", "409 thread_locked",
+    "408 request_timeout", "409 approval_orphaned", "409 approval_resolved", "409 cursor_ahead", "409 session_closed",
+    "409 session_exists", "409 thread_locked",
     "409 turn_in_progress", "409 turn_mismatch", "409 wrong_mode", "410 cursor_expired", "413 body_too_large",
     "414 target_too_long", "415 unsupported_media_type", "426 upgrade_required", "429 too_many_runs",
     "431 headers_too_large",

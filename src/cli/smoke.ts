@@ -133,5 +133,5 @@ function judgeChild({ snapshot }: LocalServiceStatus): string {
 }
 
 function checkLine({ name, status, detail }: CodexdSmokeCheck): string {
-  return `${status.padEnd(6)}  ${name.padEnd(21)}  ${detail}\n`;
+  return `${status.padEnd(6)}  ${name.padEnd(22)}  ${detail}\n`;
 }

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexdError } from "../../src/core/errors.ts";
+import { runSummary } from "../../src/core/runs.ts";
 import type { RunOutput } from "../../src/service/services.ts";
 import { startEdge, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { makeRun } from "../support/fake-services.ts";
@@ -32,7 +33,7 @@ test("runs are listed, read, queued and cancelled", async (t) => {
   const { services } = edge;
   services.nextCursor = "run_1";
   assert.deepEqual(dataOf(await edge.ask({ path: `${RUNS}?limit=5&status=queued` })), {
-    runs: [services.run], nextCursor: "run_1",
+    runs: [runSummary(services.run)], nextCursor: "run_1",
   });
   assert.deepEqual(services.callsOf("runs.list"), [[{ limit: 5, cursor: null, status: "queued" }]]);
   assert.deepEqual(dataOf(await edge.ask({ path: `${RUNS}/run_1` })), { run: services.run });
