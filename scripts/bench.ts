@@ -9,6 +9,7 @@ import { benchCommits } from "./bench/commits.ts";
 import { benchEvents } from "./bench/events.ts";
 import { benchFanout } from "./bench/fanout.ts";
 import { benchGets } from "./bench/gets.ts";
+import { benchReceipts } from "./bench/receipts.ts";
 import { benchRuns } from "./bench/runs.ts";
 import { benchStart } from "./bench/start.ts";
 import type { Figure } from "./bench/figure.ts";
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   fanout: benchFanout,
   commits: benchCommits,
   gets: benchGets,
+  receipts: benchReceipts,
   runs: benchRuns,
   start: benchStart,
 };

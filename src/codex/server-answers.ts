@@ -110,6 +110,28 @@ export function decodeAnswer(asked: Asked, result: Readonly<Record<string, unkno
   return rowOf(asked.method).decode(asked, result);
 }
 
+/**
+ * The answer as it may be written down and shown: without what a person has said to questions that are secret. The
+ * same object where there is none.
+ */
+export function shownAnswer({ questions }: Pick<Asked, "questions">, result: Result): Result {
+  const { answers } = result;
+  if (!isObject(answers)) return result;
+  const secrets = questionIds(questions, true).filter((id) => Object.hasOwn(answers, id));
+  if (secrets.length === 0) return result;
+  const withheld = Object.fromEntries(secrets.map((id) => [id, { answers: [WITHHELD] }]));
+  return { ...result, answers: { ...answers, ...withheld } };
+}
+
+/** Whether it is one that was written down without its secrets: Codex is not to be given it. */
+export function isWithheld({ answers }: Result): boolean {
+  return isObject(answers) && Object.values(answers).some((answer) =>
+    isObject(answer) && Array.isArray(answer["answers"]) && answer["answers"].includes(WITHHELD));
+}
+
+/** As `redact` has it. */
+const WITHHELD = "[redacted]";
+
 function rowOf(method: string): Row {
   const row = ROWS.get(method);
   assert(row !== undefined, `nobody is asked ${method}`);
@@ -204,9 +226,11 @@ function decodeUserAnswer({ questions }: Asked, result: Result): Answer {
   return { result: answer, decision: "answered" };
 }
 
-function questionIds(questions: readonly unknown[] | null): string[] {
-  return (questions ?? []).flatMap((question) =>
-    isObject(question) && typeof question["id"] === "string" ? [question["id"]] : []);
+function questionIds(questions: readonly unknown[] | null, secretOnly = false): string[] {
+  return (questions ?? []).flatMap((question) => {
+    if (!isObject(question) || typeof question["id"] !== "string") return [];
+    return secretOnly && question["isSecret"] !== true ? [] : [question["id"]];
+  });
 }
 
 const elicitationAnswer = object({

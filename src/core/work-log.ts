@@ -9,75 +9,77 @@ import type { CommandReceipt, FileChangeReceipt, PlanStep } from "./records.ts";
 /** What is known of a command from its beginning on. */
 export type CommandFacts = Pick<CommandReceipt, "command" | "cwd">;
 
-/** Changed in place: thousands of commands pass through a long turn. */
-interface Command {
-  readonly command: string;
-  readonly cwd: string | null;
-  exitCode: number | null;
-  durationMs: number | null;
-  /** It is seen to run or to have run, whatever is asked about it. */
+/** How it stands with a command that has not ended. */
+interface OpenCommand {
+  /** It is seen to run, whatever is asked about it. */
   runs: boolean;
   /** Somebody here has said that it may. */
   allowed: boolean;
   /** Codex has asked whether it may, and nobody has said yes. */
   held: boolean;
-  ended: boolean;
 }
+
+/** Changed in place: thousands of commands pass through a long turn, and what is kept of each is all that it costs. */
+type Command = { -readonly [K in keyof CommandReceipt]: CommandReceipt[K] };
 
 export class WorkLog {
   /** The newest one. */
   plan: readonly PlanStep[] | null = null;
   readonly #commands = new Map<string, Command>();
+  readonly #open = new Map<string, OpenCommand>();
   readonly #changes = new Map<string, readonly FileChangeReceipt[]>();
   #changeCount = 0;
+  /** Most commands run where the one before did: the text is kept once. */
+  #cwd: string | null = null;
 
   /** @param runs it is known to have a process, so that no later question can mean that it has not begun. */
   beginCommand(itemId: string, facts: CommandFacts, runs: boolean): void {
-    const command = this.#commands.get(itemId) ?? this.#add(itemId, facts);
-    if (command !== undefined && runs) command.runs = true;
+    const open = this.#open.get(itemId);
+    if (open !== undefined) open.runs ||= runs;
+    else if (this.#add(itemId, facts) !== undefined) this.#open.set(itemId, { runs, allowed: false, held: false });
   }
 
   /** The first end that is told counts. */
   endCommand(itemId: string, end: CommandReceipt): void {
-    const command = this.#commands.get(itemId) ?? this.#add(itemId, end);
-    if (command === undefined || command.ended) return;
+    const wasOpen = this.#open.delete(itemId);
+    const command = wasOpen ? this.#commands.get(itemId) : this.#add(itemId, end);
+    if (command === undefined) return;
     command.exitCode = end.exitCode;
     command.durationMs = end.durationMs;
-    command.ended = true;
-    command.runs = true;
   }
 
   /** It was declined, or has come to its end without having begun. */
   dropCommand(itemId: string): void {
     this.#commands.delete(itemId);
+    this.#open.delete(itemId);
   }
 
   /** Codex asks whether it may run. */
   holdCommand(itemId: string): void {
-    const command = this.#commands.get(itemId);
-    if (command !== undefined) command.held = true;
+    const open = this.#open.get(itemId);
+    if (open !== undefined) open.held = true;
   }
 
   /** @param said somebody here has allowed it; otherwise the question is gone, and how it was answered is not known. */
   releaseCommand(itemId: string, said: boolean): void {
-    const command = this.#commands.get(itemId);
-    if (command === undefined) return;
-    command.held = false;
-    if (said) command.allowed = true;
+    const open = this.#open.get(itemId);
+    if (open === undefined) return;
+    open.held = false;
+    if (said) open.allowed = true;
   }
 
   /** Who has allowed it was not heard any more. */
   revokeCommand(itemId: string): void {
-    const command = this.#commands.get(itemId);
-    if (command === undefined) return;
-    command.held = true;
-    command.allowed = false;
+    const open = this.#open.get(itemId);
+    if (open === undefined) return;
+    open.held = true;
+    open.allowed = false;
   }
 
-  /** It was allowed, or is seen to run. */
+  /** It was allowed, or is seen to run or to have run. */
   hasBegun(itemId: string): boolean {
-    const command = this.#commands.get(itemId);
-    return command !== undefined && (command.allowed || command.runs);
+    const open = this.#open.get(itemId);
+    return open === undefined ? this.#commands.has(itemId) : open.allowed || open.runs;
   }
 
   hasItem(itemId: string): boolean {
@@ -94,8 +96,11 @@ export class WorkLog {
 
   /** In the order in which they began. */
   commands(): CommandReceipt[] {
-    return [...this.#listed()].map(([, { command, cwd, exitCode, durationMs }]) =>
-      ({ command, cwd, exitCode, durationMs }));
+    const listed: CommandReceipt[] = [];
+    for (const [itemId, { command, cwd, exitCode, durationMs }] of this.#commands) {
+      if (this.#isListed(itemId)) listed.push({ command, cwd, exitCode, durationMs });
+    }
+    return listed;
   }
 
   /** In the order in which they were done. */
@@ -105,8 +110,15 @@ export class WorkLog {
 
   /** The commands that run still: their items, and their places in `commands()`. */
   running(): Map<string, number> {
-    const places = [...this.#listed()].map(([itemId, { ended }], at) => ({ itemId, ended, at }));
-    return new Map(places.filter(({ ended }) => !ended).map(({ itemId, at }) => [itemId, at]));
+    const places = new Map<string, number>();
+    if (this.#open.size === 0) return places;
+    let place = 0;
+    for (const itemId of this.#commands.keys()) {
+      if (!this.#isListed(itemId)) continue;
+      if (this.#open.has(itemId)) places.set(itemId, place);
+      place += 1;
+    }
+    return places;
   }
 
   /** Each item with what it was, by which the same one is known again under another id. */
@@ -115,19 +127,16 @@ export class WorkLog {
     for (const [itemId, changes] of this.#changes) yield { itemId, mark: changesMark(changes) };
   }
 
-  *#listed(): Generator<[string, Command]> {
-    for (const entry of this.#commands) {
-      const [, { runs, allowed, held }] = entry;
-      if (runs || allowed || !held) yield entry;
-    }
+  #isListed(itemId: string): boolean {
+    const open = this.#open.get(itemId);
+    return open === undefined || open.runs || open.allowed || !open.held;
   }
 
+  /** Undefined for one that is there already, or does not fit. */
   #add(itemId: string, { command, cwd }: CommandFacts): Command | undefined {
-    if (this.#commands.size >= LIMITS.receiptItemsMax) return undefined;
-    const added: Command = {
-      command: cutCommand(command), cwd, exitCode: null, durationMs: null,
-      runs: false, allowed: false, held: false, ended: false,
-    };
+    if (this.#commands.has(itemId) || this.#commands.size >= LIMITS.receiptItemsMax) return undefined;
+    if (cwd !== this.#cwd) this.#cwd = cwd;
+    const added: Command = { command: cutCommand(command), cwd: this.#cwd, exitCode: null, durationMs: null };
     this.#commands.set(itemId, added);
     return added;
   }

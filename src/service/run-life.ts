@@ -17,6 +17,7 @@ import {
 import type { OutputFile } from "../store/output-file.ts";
 import type { RunFiles } from "../store/run-files.ts";
 import { failure, readOutcome, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
+import { createRunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
 
 export type StopReason = "cancelled" | "daemon_stopped";
@@ -60,9 +61,11 @@ export function startRunLife(options: RunLifeOptions): RunLife {
   let why: StopReason | null = null;
   let over = false;
   let threadId: string | null = null;
+  const work = createRunWork(options.request.outputSchema);
 
   const onEvent = (event: unknown): void => {
     if (over || !isObject(event)) return;
+    work.note(event);
     const { type, item, thread_id: thread } = event;
     if (type === "thread.started" && typeof thread === "string") threadId = thread;
     if (typeof type !== "string" || !type.startsWith("item.") || !isObject(item)) return;
@@ -115,7 +118,8 @@ export function startRunLife(options: RunLifeOptions): RunLife {
     giveUp?.cancel();
     const lostBytes = await close(outcome);
     const { invocation = null, result = null, stop = NOTHING_STOPPED } = outcome;
-    return { ...verdict(outcome, why, redact), invocation, result, stop, threadId, lostBytes };
+    const ended = verdict(outcome, why, redact);
+    return { ...ended, invocation, result, stop, work: work.receipt(ended.status, result), threadId, lostBytes };
   };
 
   return {

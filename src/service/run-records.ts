@@ -8,6 +8,7 @@ import { errorMessage } from "../core/errors.ts";
 import type { EventDetail, EventDraft, EventLevel, EventType } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import { NO_WORK, type WorkReceipt } from "../core/records.ts";
 import type {
   CodexExecRequest, RunInvocation, RunOutcome, RunRecord, RunResult, RunStatus, StartRunInput,
 } from "../core/runs.ts";
@@ -22,6 +23,8 @@ export interface RunEnd {
   readonly invocation: RunInvocation | null;
   readonly result: RunResult | null;
   readonly stop: StopReport;
+  /** What it has done; null where it has not begun. */
+  readonly work: WorkReceipt | null;
   readonly threadId: string | null;
   /** Bytes of its output that could not be written. */
   readonly lostBytes: number;
@@ -32,6 +35,8 @@ export interface RunWhole {
   readonly prompt: string;
   readonly finalMessage: string | null;
   readonly result: RunRecord["result"];
+  /** Left out of files that an older codexd has written. */
+  readonly work?: WorkReceipt;
 }
 
 export function queuedRecord(
@@ -42,6 +47,7 @@ export function queuedRecord(
     prompt: cutText(input.prompt, LIMITS.inlineInputBytesMax), purpose: input.purpose ?? "fallback-worker",
     cwd: input.cwd, createdAt: now, updatedAt: now, startedAt: null, finishedAt: null, error: null, summary: null,
     finalMessage: null, exitCode: null, tokenUsage: null, metadata: input.metadata ?? {}, result: null,
+    ...NO_WORK,
   };
 }
 
@@ -60,8 +66,10 @@ export function endedRecord(
   const exitCode = result?.exitCode ?? null;
   const summary = finalMessage ?? (exitCode === null ? null : `exit_code:${exitCode}`);
   const both = invocation === null ? null : { invocation, result };
+  const work = end.work ?? NO_WORK;
   const record: RunRecord = {
     ...run,
+    ...work,
     status: end.status,
     updatedAt: now,
     finishedAt: now,
@@ -74,18 +82,26 @@ export function endedRecord(
   };
   const isShort = hasWholePrompt(run) && Buffer.byteLength(finalMessage ?? "") <= LIMITS.inlineInputBytesMax &&
     Buffer.byteLength(JSON.stringify(both)) <= LIMITS.inlineResultBytesMax;
-  if (isShort) return { record, whole: null };
+  const isShortWork = Buffer.byteLength(JSON.stringify(work)) <= LIMITS.inlineResultBytesMax;
+  if (isShort && isShortWork) return { record, whole: null };
+  const cut = { finalMessage: cutOrNull(finalMessage, LIMITS.inlineInputBytesMax), result: cutResult(both) };
   return {
-    record: { ...record, finalMessage: cutOrNull(finalMessage, LIMITS.inlineInputBytesMax), result: cutResult(both) },
-    whole: { prompt, finalMessage, result: both },
+    record: {
+      ...record,
+      ...(isShort ? {} : cut),
+      // Its error stays, so that a value that is only elsewhere is not taken for one that did not parse.
+      ...(isShortWork ? {} : { ...NO_WORK, structuredOutputError: work.structuredOutputError }),
+    },
+    whole: { prompt, finalMessage, result: both, work },
   };
 }
 
 /** The record with what was cut from it put back. */
 export function withWhole(run: RunRecord, whole: Record<string, unknown>): RunRecord {
-  const { prompt, finalMessage, result } = whole as unknown as Partial<RunWhole>;
+  const { prompt, finalMessage, result, work } = whole as unknown as Partial<RunWhole>;
   return {
     ...run,
+    ...work,
     prompt: prompt ?? run.prompt,
     finalMessage: finalMessage ?? run.finalMessage,
     result: result ?? run.result,
@@ -123,7 +139,7 @@ export function endedEvent(record: RunRecord, end: RunEnd): EventDraft {
 /** An end that no executor has told. */
 export function ownEnd(status: RunEnd["status"], reason: string, message: string, stop = NOTHING_STOPPED): RunEnd {
   return {
-    status, error: { message, reason }, invocation: null, result: null, stop, threadId: null, lostBytes: 0,
+    status, error: { message, reason }, invocation: null, result: null, stop, work: null, threadId: null, lostBytes: 0,
   };
 }
 
@@ -144,7 +160,7 @@ export function readOutcome(value: unknown, request: CodexExecRequest): RunOutco
     return failure(`the executor gave an outcome that is not JSON: ${errorMessage(error)}`);
   }
   if (!isObject(plain)) return failure("the executor gave no outcome");
-  const result = isObject(plain["result"]) ? ({ ...NO_RESULT, ...plain["result"] } as RunResult) : undefined;
+  const result = isObject(plain["result"]) ? readResult(plain["result"]) : undefined;
   const invocation = { ...invocationOf(request), ...(isObject(plain["invocation"]) ? plain["invocation"] : {}) };
   const stop = isObject(plain["stop"]) ? { stop: { ...NOTHING_STOPPED, ...plain["stop"] } as StopReport } : {};
   if (plain["ok"] === true) {
@@ -154,6 +170,21 @@ export function readOutcome(value: unknown, request: CodexExecRequest): RunOutco
   const message = typeof told["message"] === "string" ? told["message"] : "the run has failed";
   const reason = typeof told["reason"] === "string" ? told["reason"] : null;
   return { ok: false, invocation, ...(result === undefined ? {} : { result }), error: { message, reason }, ...stop };
+}
+
+/** What is measured, cut and written later must be what its name says; the rest is passed on as it is. */
+const RESULT_FITS: { readonly [K in keyof RunResult]?: (value: unknown) => boolean } = {
+  lastMessage: isText, stdout: isText, stderr: isText, jsonEvents: Array.isArray, jsonParseErrors: Array.isArray,
+};
+
+function readResult(given: Record<string, unknown>): RunResult {
+  const fits = ([name, value]: [string, unknown]): boolean => RESULT_FITS[name as keyof RunResult]?.(value) ?? true;
+  const fitting = Object.entries(given).filter(fits);
+  return { ...NO_RESULT, ...Object.fromEntries(fitting) };
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
 }
 
 /** For an executor that has thrown, or has given what no record can hold. */

@@ -19,8 +19,14 @@ export type CodexdStore = Store<CodexdTables>;
 export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTables]: TableSpec<CodexdTables[K]> } {
   return {
     session: { path: paths.sessionRegistryPath, field: "sessions", idOf: (session) => session.sessionId },
-    turn: { path: paths.turnRegistryPath, field: "turns", idOf: turnKey, complete: (turn) => completed(turn, TURN_SINCE) },
-    run: { path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId, complete: (run) => completed(run, NO_WORK) },
+    turn: {
+      path: paths.turnRegistryPath, field: "turns", idOf: turnKey,
+      complete: (turn) => completed(turn, TURN_SINCE),
+    },
+    run: {
+      path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId,
+      complete: (run) => completed(run, NO_WORK),
+    },
     approval: {
       path: paths.approvalRegistryPath, field: "approvals", idOf: (approval) => approval.approvalId,
     },

@@ -1,4 +1,4 @@
-// Nothing is lost in translation: shown on all that the real Codex said in eight transcripts.
+// Nothing is lost in translation: shown on all that the real Codex said in the transcripts of turns.
 //
 // What each row makes of its method stands in notifications.test.ts; here it is the property that counts.
 
@@ -12,7 +12,7 @@ import { CAPTURES, readCapture } from "../support/captures.ts";
 for (const name of CAPTURES) {
   test(`${name}: every member of every notification is in its event`, () => {
     const messages = readCapture(name).filter(({ id, method }) => id === undefined && method !== undefined);
-    assert.ok(messages.length > 10);
+    assert.ok(messages.length > 5);
     for (const message of messages) {
       const parsed = parseRpcLine(JSON.stringify(message));
       assert.ok(parsed.kind === "notification");

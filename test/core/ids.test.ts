@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { createId, systemUuid, type IdKind } from "../../src/core/ids.ts";
 
 const PREFIXES: Readonly<Record<IdKind, string>> = {
-  session: "ses", turn: "sub", run: "run", approval: "apr", daemon: "dmn",
+  session: "ses", turn: "sub", run: "run", approval: "apr", upload: "upl", daemon: "dmn",
 };
 
 test("each kind has its prefix, and nothing that a file name could trip over", () => {

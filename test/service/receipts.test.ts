@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createReceipt, observe, ownTurnError, readTurnError, type Receipt } from "../../src/service/receipts.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import {
+  createReceipt, observe, ownTurnError, readTurnError, receiptFields, type Receipt,
+} from "../../src/service/receipts.ts";
 
 const message = (id: string, text: string) => ({ item: { type: "agentMessage", id, text }, itemId: id });
 
@@ -105,4 +108,36 @@ test("errors keep Codex's own words; codexd's carry a reason", () => {
   assert.equal(readTurnError({})?.message, "Codex gave no message");
   assert.equal(readTurnError(null), undefined);
   assert.equal(ownTurnError("child_exited", "gone").reason, "child_exited");
+});
+
+test("the plan and the diff are those that were told last; of other shapes nothing is taken", () => {
+  const receipt = createReceipt();
+  observe(receipt, "app-server.turn.plan.updated", { plan: [{ step: "a", status: "pending" }] });
+  observe(receipt, "app-server.turn.plan.updated", { plan: [{ step: "b", status: "completed" }, "x", { step: 7 }] });
+  observe(receipt, "app-server.turn.diff.updated", { diff: "one\n" });
+  observe(receipt, "app-server.turn.diff.updated", { diff: "two\n" });
+  for (const type of ["plan", "diff"]) observe(receipt, `app-server.turn.${type}.updated`, { plan: 7, diff: 7 });
+  const { plan, diff } = receiptFields(receipt);
+  assert.deepEqual(plan, [{ step: "b", status: "completed" }, { step: "", status: "pending" }]);
+  assert.equal(diff, "two\n");
+  const most = LIMITS.receiptItemsMax;
+  for (const steps of [most, most + 1]) {
+    observe(receipt, "app-server.turn.plan.updated", { plan: Array.from({ length: steps }, () => ({ step: "s" })) });
+    assert.equal(receiptFields(receipt).plan?.length, most);
+  }
+});
+
+test("a diff that is too long is cut behind a line, and says so", () => {
+  const receipt = createReceipt();
+  const cut = (diff: string): string => {
+    observe(receipt, "app-server.turn.diff.updated", { diff });
+    return receiptFields(receipt).diff ?? "";
+  };
+  const most = LIMITS.receiptDiffCharsMax;
+  const fits = `${"x".repeat(most - 3)}\n+\n`;
+  assert.equal(cut(fits), fits);
+  const long = cut(`${fits}+`);
+  assert.ok(long.startsWith(fits));
+  assert.match(long.slice(fits.length), /^\[cut by codexd: \d+ characters; .*\]\n$/);
+  assert.ok(cut("x".repeat(most + 1)).startsWith("x".repeat(most)), "one that is a single line is cut in it");
 });

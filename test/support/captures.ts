@@ -1,4 +1,5 @@
-// Transcripts of the real Codex in test/fixtures/captures: 0.169.0, and 0.116.0 where the name says so.
+// Transcripts of the real Codex in test/fixtures/captures: 0.169.0, and 0.116.0 where the name says so. Each of
+// `CAPTURES` holds a turn.
 //
 // Every reading is fresh, because the code under test takes what it is given over.
 
@@ -6,8 +7,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const CAPTURES = [
-  "appr-cmd-decline", "bg-after-interrupt", "fail-cut-once", "interrupt-race", "plain-turn", "subagent", "turn-command",
-  "v116-appr-cmd",
+  "appr-ask", "appr-cmd-accept", "appr-cmd-cancel", "appr-cmd-decline", "appr-cmd-error", "appr-cmd-session",
+  "appr-cmd-unanswered-interrupt", "appr-file-accept", "appr-file-cancel", "appr-parallel", "appr-perm",
+  "bg-after-interrupt", "codemode-escalate", "compact-review", "dyn-tool", "fail-401", "fail-429", "fail-500-retry",
+  "fail-cut-once", "fail-hang", "fail-quota", "interrupt-race", "interrupt-then-start", "mcp-danger-accept",
+  "mcp-elicit", "parallel-requests", "plain-turn", "provider-refused-interrupt", "share-a", "steer-while-approval",
+  "subagent", "threads-1", "threads-2-restart", "turn-command", "turn-command-stream", "turn-parallel-cmds",
+  "turn-patch", "turn-patch-fail", "turn-plan", "turn-reasoning", "turn-steer-interrupt", "turn-unknown-tool",
+  "v116-appr-cmd", "v116-appr-file", "v116-cmd-fail", "v116-plan", "v116-retry", "ws-midstream-b",
 ] as const;
 
 export interface CapturedMessage {

@@ -1,0 +1,76 @@
+// What comes behind the end of a turn: into the receipt where a command of it ran on, and nowhere else.
+// That ingest asks for it with each event is shown with a whole transcript, in receipts-of-trouble.test.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { TurnRecord } from "../../src/core/records.ts";
+import { createLateTurns } from "../../src/service/late-turns.ts";
+import { makeTurn } from "../support/fake-services.ts";
+
+const turn = (submissionId: string, turnId: string | null = `turn-${submissionId}`): TurnRecord => makeTurn({
+  submissionId, turnId, status: "interrupted", lastSeq: 9,
+  commands: [
+    { command: "a", cwd: "/", exitCode: 0, durationMs: 1 },
+    { command: "b", cwd: "/", exitCode: null, durationMs: null },
+    { command: "c", cwd: "/", exitCode: null, durationMs: null },
+  ],
+});
+
+function setUp(most = 10) {
+  const records = new Map<string, TurnRecord>();
+  const tables = { turn: { get: (id: string) => records.get(id) } } as never;
+  const late = createLateTurns({ tables }, most);
+  const keep = (record: TurnRecord, running: ReadonlyArray<[string, number]> = [["b", 1], ["c", 2]]): void => {
+    records.set(record.submissionId ?? "", record);
+    late.keep(record, new Map(running));
+  };
+  const tell = (turnId: string, itemId: string, more: Record<string, unknown> = {}): TurnRecord | undefined => {
+    const item = { type: "commandExecution", id: itemId, status: "completed", exitCode: 7, durationMs: 8, ...more };
+    const detail = { threadId: "thread-1", turnId, itemId, item };
+    const changed = late.changes({ type: "app-server.item.completed", detail })?.put?.turn;
+    if (changed !== undefined) records.set(changed.submissionId ?? "", changed);
+    return changed;
+  };
+  return { records, late, keep, tell };
+}
+
+test("each command's end comes into its place, once, and nothing else is changed", () => {
+  const { keep, tell } = setUp();
+  keep(turn("1"));
+  const ends = (record: TurnRecord | undefined) =>
+    record?.commands.map(({ exitCode, durationMs }) => [exitCode, durationMs]);
+  const first = tell("turn-1", "c", { command: "another text", cwd: "/elsewhere" });
+  assert.deepEqual(ends(first), [[0, 1], [null, null], [7, 8]]);
+  assert.deepEqual({ ...first, commands: [] }, { ...turn("1"), commands: [] });
+  assert.deepEqual(first?.commands[2], { command: "c", cwd: "/", exitCode: 7, durationMs: 8 });
+  assert.equal(tell("turn-1", "c"), undefined);
+  assert.deepEqual(ends(tell("turn-1", "b")), [[0, 1], [7, 8], [7, 8]]);
+  assert.equal(tell("turn-1", "b"), undefined);
+});
+
+test("other turns, items and events change nothing", () => {
+  const { late, records, keep, tell } = setUp();
+  assert.equal(tell("turn-1", "b"), undefined, "nothing is kept");
+  keep(turn("1"));
+  keep(turn("2", null));
+  keep(turn("3"), []);
+  keep({ ...turn("4"), threadId: null });
+  assert.deepEqual([tell("turn-9", "b"), tell("turn-1", "a"), tell("turn-3", "b"), tell("turn-4", "b")],
+    [undefined, undefined, undefined, undefined]);
+  const detail = { threadId: "thread-1", turnId: "turn-1", itemId: "b", item: "none" };
+  assert.equal(late.changes({ type: "app-server.item.completed", detail }), undefined);
+  assert.equal(late.changes({ type: "app-server.item.started", detail }), undefined);
+  assert.equal(tell("turn-1", "b", { status: "declined" }), undefined);
+  records.delete("1");
+  assert.equal(tell("turn-1", "c"), undefined, "a record that is gone is not made again");
+});
+
+test("only so many turns are kept, the newest", () => {
+  for (const [most, kept] of [[2, true], [1, false]] as const) {
+    const { keep, tell } = setUp(most);
+    keep(turn("1"));
+    keep(turn("2"));
+    assert.deepEqual([tell("turn-1", "b") !== undefined, tell("turn-2", "b") !== undefined], [kept, true]);
+  }
+});
