@@ -115,7 +115,7 @@ export const CONFIG_OPTIONS: { readonly [K in OptionName]: ConfigOption<OptionVa
     wordOf(DURABILITIES), () => "interval"),
   journalMaxBytes: row("--journal-max-bytes", "BAA_CODEXD_JOURNAL_MAX_BYTES", "SIZE", "journal kept (such as 512MiB)",
     size, () => 2 ** 30),
-  keepRecords: row("--keep-records", "BAA_CODEXD_KEEP_RECORDS", "N", "runs, turns, closed sessions kept of each",
+  keepRecords: row("--keep-records", "BAA_CODEXD_KEEP_RECORDS", "N", "runs, turns, approvals, closed sessions kept",
     wholeNumber(0, 1_000_000), () => 10_000),
   keepDays: row("--keep-days", "BAA_CODEXD_KEEP_DAYS", "N", "days for which they are kept",
     wholeNumber(1, 36_500), () => 365),

@@ -4,6 +4,8 @@
 
 import { stat } from "node:fs/promises";
 
+import { loadApprovalRules } from "./config-approval-rules.ts";
+import type { ApprovalRuleList } from "./core/approval-rules.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { EXIT, ExitError } from "./core/errors.ts";
 import type { DaemonState } from "./core/records.ts";
@@ -39,8 +41,14 @@ export function noEdge(config: CodexdConfig): ServiceStatus {
   };
 }
 
+/** What is wrong is heard of before anything is written. @throws (rejects) {ExitError} 78. */
+export async function checkBeforeStart({ server, approvals }: CodexdConfig): Promise<ApprovalRuleList> {
+  if (server.childStrategy === "spawn") await requireDirectory("--server-cwd", server.childCwd);
+  return loadApprovalRules(approvals.rulesPath);
+}
+
 /** A child in a directory that is not there fails with the words of a command that is not there. */
-export async function requireDirectory(flag: string, directory: string): Promise<void> {
+async function requireDirectory(flag: string, directory: string): Promise<void> {
   const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
   if (!isDirectory) throw new ExitError(EXIT.config, `${flag}: ${directory} is not a directory`);
 }

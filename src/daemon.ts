@@ -6,6 +6,7 @@
 import { isoTime, sleep, type Clock } from "./base/clock.ts";
 import { createDisposer } from "./base/disposer.ts";
 import { silentLogger, type Logger } from "./base/log.ts";
+import type { ApprovalRuleList } from "./core/approval-rules.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
@@ -14,7 +15,7 @@ import type { StopReport } from "./core/processes.ts";
 import type { DaemonState, Identity, SessionRecord, TurnRecord } from "./core/records.ts";
 import type { CreateSessionInput, RegisterSessionInput, StartTurnInput } from "./core/requests.ts";
 import type { RunRecord, StartRunInput } from "./core/runs.ts";
-import { noEdge, requireDirectory, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
+import { checkBeforeStart, noEdge, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
 import { clockOf, createEventListeners, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
 import { buildParts, idleChild, type Parts } from "./parts.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
@@ -82,8 +83,7 @@ export class CodexdDaemon {
   }
 
   async #open(): Promise<void> {
-    const { childStrategy } = this.#config.server;
-    if (childStrategy === "spawn") await requireDirectory("--server-cwd", this.#config.server.childCwd);
+    const rules = await checkBeforeStart(this.#config);
     const { store, identity, recovery } = await openStore({
       ...storeOptions(this.#config, this.#options.uuid ?? systemUuid),
       describe: () => ({ ...this.#daemonState(), ...whereItListens(this.getServiceStatus(), this.#config) }),
@@ -93,7 +93,7 @@ export class CodexdDaemon {
       log: this.#log,
     });
     try {
-      await this.#begin(store, identity, recovery);
+      await this.#begin(store, identity, recovery, rules);
     } catch (error) {
       this.#parts = undefined;
       this.#started = false;
@@ -104,7 +104,7 @@ export class CodexdDaemon {
     }
   }
 
-  async #begin(store: CodexdStore, identity: Identity, recovery: Recovery): Promise<void> {
+  async #begin(store: CodexdStore, identity: Identity, recovery: Recovery, rules: ApprovalRuleList): Promise<void> {
     this.#started = true;
     this.#stopping = undefined;
     this.#lastSnapshot = undefined;
@@ -114,7 +114,7 @@ export class CodexdDaemon {
     this.#stoppedAt = null;
     this.#tables = store.tables;
     this.#parts = await buildParts({
-      config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options,
+      config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options, rules,
       daemonState: () => this.#daemonState(),
       edge: () => this.getServiceStatus(),
       isStopping: () => this.#stopping !== undefined,
@@ -125,10 +125,10 @@ export class CodexdDaemon {
       level: "info", type: "daemon.started", message: `codexd ${version} started`,
       detail: { daemonId: identity.daemonId, nodeId, version, pid: this.#pid, clean: recovery.clean },
     });
-    const { open, remote, tally } = this.#parts;
+    const { open, remote, tally, services } = this.#parts;
     const outliving = remote ? { open, endpoint: this.#config.server.endpoint } : undefined;
-    await endAbandonedTurns(store, this.#clock, outliving, tally);
-    await this.#parts.services.runs.recover();
+    await endAbandonedTurns(store, this.#clock, outliving, tally, services.approvals);
+    await services.runs.recover();
     void this.#parts.retention.start();
   }
 

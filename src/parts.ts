@@ -16,6 +16,7 @@ import { resolveCommand } from "./child/resolve-command.ts";
 import { processSpawner } from "./child/spawner.ts";
 import type { Supervisor } from "./child/supervisor.ts";
 import { threadIdIn, threadMarks } from "./child/thread-marks.ts";
+import type { ApprovalRuleList } from "./core/approval-rules.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
@@ -24,31 +25,40 @@ import { redact } from "./core/redact.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
 import type { AppServerGate } from "./service/app-server.ts";
+import { createCodexAbout } from "./service/codex-about.ts";
+import { createCodexRpc } from "./service/codex-rpc.ts";
+import { createCodexThreads } from "./service/codex-threads.ts";
+import { createApprovalRules } from "./service/approval-rules.ts";
+import { createApprovals, type Approvals } from "./service/approvals.ts";
 import { createEvents } from "./service/events.ts";
 import { explainOutcome, type LoginPlace } from "./service/explain.ts";
 import { createIngest } from "./service/ingest.ts";
+import { createInputItems } from "./service/input-items.ts";
 import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
 import { createMetrics } from "./service/metrics.ts";
 import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from "./service/open-turns.ts";
 import { createRecordRetention, type RecordRetention } from "./service/retention.ts";
 import { createRuns, type Runs } from "./service/runs.ts";
 import type { Services } from "./service/services.ts";
-import { createSessionIndex } from "./service/session-index.ts";
+import { createSessionIndex, type SessionIndex } from "./service/session-index.ts";
 import { createSessions, type Sessions } from "./service/sessions.ts";
 import { createStatus, type ServiceStatus } from "./service/status.ts";
 import type { CodexdStore } from "./service/tables.ts";
 import { createTakeUp } from "./service/take-up.ts";
 import { createTally, type Tally } from "./service/tally.ts";
 import { createThreads } from "./service/threads.ts";
+import { createTurnWait } from "./service/turn-wait.ts";
 import { createTurns } from "./service/turns.ts";
+import { createUploads, type Uploads } from "./service/uploads.ts";
 import { createWorkGate, type WorkGate } from "./service/work-gate.ts";
 import { nodeDisk } from "./store/disk.ts";
 import { openRunFiles } from "./store/run-files.ts";
+import { createUploadFiles } from "./store/upload-files.ts";
 
 /** What a running daemon is made of. */
 export interface Parts {
   readonly store: CodexdStore;
-  readonly services: Services & { readonly sessions: Sessions; readonly runs: Runs };
+  readonly services: Services & { readonly sessions: Sessions; readonly runs: Runs; readonly approvals: Approvals };
   readonly open: OpenTurns;
   readonly interrupts: Interrupts;
   readonly gate: WorkGate;
@@ -69,6 +79,7 @@ export interface PartsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: CodexdDaemonOptions;
+  readonly rules: ApprovalRuleList;
   readonly daemonState: () => DaemonState;
   readonly edge: () => ServiceStatus;
   readonly isStopping: () => boolean;
@@ -86,8 +97,12 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const index = createSessionIndex(store);
   const tally = createTally();
   const open = createOpenTurns(store, clock, uuid, tally);
+  const approvals = createApprovals({
+    store, open, index, clock, uuid, gate, tally, remote,
+    policy: config.approvals, rules: createApprovalRules(parts.rules), appServer: () => appServer,
+  });
   const ingest = createIngest({
-    store, turns: open, index, clock, explain,
+    store, turns: open, index, approvals, clock, explain,
     appServer: () => appServer,
   });
   const supervisor = config.server.mode === "exec" ? undefined : await buildChild({
@@ -106,27 +121,38 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const appServer: AppServerGate = supervisor ?? noAppServer(idleChild(config));
   const interrupts = createInterrupts(appServer, clock, open);
   const threads = createThreads({ store, index, appServer, clock, defaultCwd: config.repoRoot });
-  const takeUp = createTakeUp({ store, open, threads, interrupts, appServer, clock, explain });
+  const takeUp = createTakeUp({ store, open, threads, interrupts, approvals, appServer, clock, explain });
   const events = createEvents(store, clock, tally);
   const runs = await buildRuns(parts, gate, tally);
+  const uploads = await buildUploads(parts, gate, remote);
   const status = createStatus({
-    config, identity, store, open, runs, appServer, clock, daemon: parts.daemonState, service: parts.edge,
+    config, identity, store, open, runs, approvals, appServer, clock, daemon: parts.daemonState, service: parts.edge,
   });
+  const work = { store, open, threads, index, interrupts, gate, remote };
   const services = {
-    sessions: createSessions({ store, open, threads, index, appServer, interrupts, gate, clock, uuid, remote }),
-    turns: createTurns({ store, open, threads, index, interrupts, gate, clock, remote }),
+    sessions: createSessions({ ...work, appServer, clock, uuid, onClosed: uploads.forget }),
+    turns: createTurns({
+      ...work,
+      items: createInputItems({ uploads, defaultCwd: config.repoRoot, remote }),
+      wait: createTurnWait({ clock, approvals, ...(remote ? { gate } : {}) }),
+    }),
     runs,
+    approvals,
+    codex: {
+      rpc: createCodexRpc({ appServer, index, threads, gate }),
+      about: createCodexAbout(appServer, clock),
+    },
+    threads: createCodexThreads({ open, threads, index, interrupts, appServer, gate, clock, remote }),
+    uploads,
     events,
     status,
     metrics: createMetrics({ config, store, open, appServer, tally, isReady: () => status.readiness().ready }),
   };
-  const retention = createRecordRetention({
-    store, clock, log: parts.log,
-    keepRecords: config.store.keepRecords,
-    keepDays: config.store.keepDays,
-    forget: { run: ({ runId }) => runs.forget(runId), session: (session) => index.forget(session) },
-  });
-  const disposeEvents = (): void => events.dispose();
+  const retention = buildRetention(parts, runs, index, uploads);
+  const disposeEvents = (): void => {
+    approvals.stop();
+    events.dispose();
+  };
   return { store, services, open, interrupts, gate, supervisor, appServer, retention, tally, disposeEvents, remote };
 }
 
@@ -158,6 +184,31 @@ async function buildRuns(
     },
     uuid,
     redact: (text) => redact(text, secrets()),
+  });
+}
+
+async function buildUploads(
+  { config, store, clock, log, options }: PartsOptions, gate: WorkGate, remote: boolean,
+): Promise<Uploads> {
+  const files = createUploadFiles(nodeDisk, config.paths.uploadsDir);
+  const uploads = createUploads({ store, files, gate, clock, uuid: options.uuid ?? systemUuid, log, remote });
+  await uploads.sweep();
+  return uploads;
+}
+
+function buildRetention(
+  { config, store, clock, log }: PartsOptions, runs: Runs, index: SessionIndex, uploads: Uploads,
+): RecordRetention {
+  const { keepRecords, keepDays } = config.store;
+  return createRecordRetention({
+    store, clock, log, keepRecords, keepDays,
+    forget: {
+      run: ({ runId }) => runs.forget(runId),
+      async session(session) {
+        index.forget(session);
+        await uploads.forget(session.sessionId);
+      },
+    },
   });
 }
 

@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { CodexdEvent } from "../src/core/event.ts";
 import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
+import type { AcceptedTurn } from "../src/core/requests.ts";
 import { startDaemon, spawnDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
 import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./support/fake-codex.ts";
 import { readJournal } from "./support/journal-reader.ts";
@@ -69,14 +70,20 @@ describe("a daemon and what its child can do to it", () => {
     assert.equal((await runTurn(daemon, session, "RETRY DELTAS=3")).finalMessage, "tok0 tok1 tok2 ");
   });
 
-  test("a request that nobody can answer yet is answered at once, with an event", async () => {
+  test("a request that codexd knows waits for an answer; any other is answered at once, with an event", async () => {
     const session = await createSession(daemon);
-    const known = await runTurn(daemon, session, "REQUEST=item/commandExecution/requestApproval");
-    assert.deepEqual([known.status, known.finalMessage], ["completed", '{"decision":"decline"}']);
+    const asked = await daemon.post<AcceptedTurn>("/v1/codexd/turn", {
+      sessionId: session.sessionId, prompt: "REQUEST=item/commandExecution/requestApproval", waitMs: 20_000,
+    });
+    const [approval] = asked.data.approvals;
+    assert.deepEqual([asked.status, approval?.status], [202, "pending"]);
+    await daemon.post(`/v1/codexd/approvals/${approval?.approvalId}`, { decision: "decline" });
+    const known = await daemon.get<{ turn: TurnRecord }>(`/v1/codexd/turns/${asked.data.turnId}?waitMs=20000`);
+    assert.deepEqual([known.data.turn.status, known.data.turn.finalMessage], ["completed", '{"decision":"decline"}']);
     const unknown = await runTurn(daemon, session, "REQUEST=item/never/heardOf");
     assert.match(unknown.finalMessage ?? "", /"code":-32601/);
     const events = await eventsUntil(daemon, () => true);
-    assert.equal(events.filter(({ type }) => type === "app-server.request.refused").length, 2);
+    assert.equal(events.filter(({ type }) => type === "app-server.request.refused").length, 1);
   });
 
   test("an interrupt between the answer and turn/started ends the turn", async () => {

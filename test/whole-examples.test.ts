@@ -77,14 +77,17 @@ describe("the example scripts", () => {
     assert.match(bot.output(), /^accept: .*\naccept: .*\n$/);
   });
 
-  test("the relay tells each end once, over a restart of its own", async () => {
+  test("the relay tells each end once, over a restart of its own and a failure of the chat's", async () => {
     const told: string[] = [];
+    let asked = 0;
     const chat: Server = createServer((request, response) => {
       let body = "";
       request.on("data", (part: Buffer) => (body += part.toString()));
       request.on("end", () => {
-        told.push((JSON.parse(body) as { text: string }).text);
-        response.end("ok");
+        // The chat is out of order at first.
+        response.statusCode = ++asked > 1 ? 200 : 500;
+        if (response.statusCode === 200) told.push((JSON.parse(body) as { text: string }).text);
+        response.end();
       });
     });
     chat.listen(0, "127.0.0.1");

@@ -41,7 +41,8 @@ export interface CallOptions {
 
 export interface RpcClient {
   /**
-   * @throws (rejects) {CodexdError} `app_server_error` with Codex's `code` and `message` in `detail`; `timeout`;
+   * @throws (rejects) {CodexdError} `app_server_error` with Codex's `code` and `message` in `detail`, or with `limit`
+   *   where its answer is longer than the transport takes; `timeout`;
    *   `child_restarted` when the transport closes first; `not_ready` when too many calls wait; what the transport's
    *   `send` throws.
    */
@@ -201,7 +202,17 @@ export function createRpcClient({
     handlers.onClose(reason);
   };
 
-  const connecting = transport.connect({ onMessage, onClose });
+  /** An answer is its caller's loss alone; of anything else nobody would know what is missing. */
+  const onTooLong = (head: string): boolean => {
+    const answer = readRawAnswer(head);
+    if (answer === undefined || answer.id > lastId) return false;
+    const call = take(answer.id);
+    if (call !== undefined) call.outcome.reject(tooLongError(call.method));
+    sendWaiting();
+    return true;
+  };
+
+  const connecting = transport.connect({ onMessage, onTooLong, onClose });
   const connected = connecting === undefined ? null : Promise.resolve(connecting);
   // Who waits for it is told; nobody need wait.
   connected?.catch(() => undefined);
@@ -243,6 +254,12 @@ function appServerError(method: string, error: { code: number; message: string; 
     message: error.message,
     ...(error.data === undefined ? {} : { data: error.data }),
   });
+}
+
+function tooLongError(method: string): CodexdError {
+  const limit = LIMITS.childLineBytesMax;
+  const message = `Codex answered ${method} with more than ${limit} bytes, which is the most that codexd takes`;
+  return new CodexdError("app_server_error", message, { method, limit });
 }
 
 function childGone(method: string): CodexdError {

@@ -9,7 +9,10 @@ import { bytesOf, type ChildHandle } from "./spawner.ts";
 import type { Transport, TransportHandlers } from "./transport.ts";
 
 export interface StdioTransportOptions {
-  /** A longer line ends the transport: it bounds the memory that a child can take. In bytes. */
+  /**
+   * In bytes. It bounds the memory that a child can take: a longer line ends the transport, unless the handlers can do
+   * without it.
+   */
   readonly lineBytesMax?: number;
 }
 
@@ -31,7 +34,11 @@ export function createCodexdAppServerStdioTransport(
   const lines = createLineSplitter({
     lineBytesMax,
     onLine: (text) => handlers?.onMessage(text),
-    onOverflow: () => finish(new Error(`the app-server sent a line of more than ${lineBytesMax} bytes`)),
+    onOverflow(_bytes, head) {
+      if (handlers?.onTooLong?.(head.toString("latin1")) === true) return true;
+      finish(new Error(`the app-server sent a line of more than ${lineBytesMax} bytes`));
+      return false;
+    },
   });
 
   return {

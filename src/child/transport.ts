@@ -5,6 +5,11 @@
 export interface TransportHandlers {
   /** One JSON-RPC message, or what the peer sent in its place; without a line end. */
   onMessage(text: string): void;
+  /**
+   * A message is longer than the transport takes, and begins with `head`. True means that it can be done without: it
+   * is left out, and what follows it is read. Else, and without this, the transport ends.
+   */
+  onTooLong?(head: string): boolean;
   /** Called once, when nothing more can come or go; without a reason where the end was asked for or in order. */
   onClose(reason?: Error | null): void;
 }

@@ -65,6 +65,7 @@ export interface ApprovalRecord extends ApprovalFacts {
   readonly itemId: string | null;
   /** The app-server's method. */
   readonly method: string;
+  /** As they came; of one that is over without what is long, and then with `truncated`. */
   readonly params: Readonly<Record<string, unknown>>;
   /** The id by which Codex waits for the answer; the app-server counts them from 0 in each of its lives. */
   readonly requestId: number | string;
@@ -78,9 +79,12 @@ export interface ApprovalRecord extends ApprovalFacts {
   /** The name or the place (`rules[0]`) of the rule that decided. */
   readonly rule: string | null;
   readonly decidedAt: string | null;
-  /** The answer that Codex was given. */
+  /** The answer that Codex was given; what was answered to questions that are secret stands as `[redacted]`. */
   readonly result: Readonly<Record<string, unknown>> | null;
-  /** Why nobody can decide any more (`turn_ended`, `child_exited`, `daemon_stopped`, `daemon_restarted`, …). */
+  /**
+   * Why nobody can decide any more (`turn_ended`, `child_exited`, `daemon_stopped`, `daemon_restarted`,
+   * `answer_lost`, …).
+   */
   readonly orphanedBy: string | null;
 }
 

@@ -18,6 +18,8 @@ export const LIMITS = {
   childInitializeMs: 30 * SECOND,
   /** item/completed of many megabytes is normal, 6.25 MB was seen; this is only there to bound memory. */
   childLineBytesMax: 64 * MIB,
+  /** Of a line that is too long: enough to see whose answer it is. */
+  lineHeadBytes: 256,
   /** What is kept of the child's stderr, to say why it exited early. */
   childStderrLinesKept: 20,
   childStderrLineBytesMax: 4 * KIB,
@@ -186,6 +188,8 @@ export const LIMITS = {
 
   /** Of the diffs in one approval's record together: 10,000 of them are in memory, and in each checkpoint. */
   approvalDiffCharsMax: 64 * KIB,
+  /** Of what else is long in one that is over (its params, its command), each for itself; the item has it whole. */
+  approvalOverCharsMax: 16 * KIB,
   /** Of an approval's one line for a person. */
   approvalSummaryCharsMax: 200,
   /** How long a decision waits for an app-server that runs elsewhere to be back and to have asked again. */

@@ -4,6 +4,7 @@
 // many chunks it comes in, and never more than `lineBytesMax` bytes are kept; bytes that are not UTF-8
 // become U+FFFD, because a line must never be lost for one bad character in it.
 
+import { LIMITS } from "../core/limits.ts";
 import { createByteStore, type ByteStore } from "./byte-store.ts";
 
 const NEWLINE = 10;
@@ -17,8 +18,11 @@ export interface LineSplitterOptions {
    * whoever keeps it for long keeps a copy.
    */
   onLine(text: string): void;
-  /** A line has grown to `bytes`, more than the limit: called once, and nothing is given after it. */
-  onOverflow(bytes: number): void;
+  /**
+   * A line has grown to `bytes`, more than the limit; `head` is its beginning, `LIMITS.lineHeadBytes` at most. Where
+   * this gives true, that line is left out and the next one is given; else nothing is given after it.
+   */
+  onOverflow(bytes: number, head: Buffer): boolean | void;
 }
 
 export interface LineSplitter {
@@ -39,6 +43,8 @@ class Splitter implements LineSplitter {
   /** The line that has begun. */
   readonly #held: ByteStore;
   #stopped = false;
+  /** The rest of a line that is left out has not come yet. */
+  #leavingOut = false;
 
   constructor(options: LineSplitterOptions) {
     this.#options = options;
@@ -48,7 +54,11 @@ class Splitter implements LineSplitter {
   push(chunk: Buffer): void {
     if (this.#stopped) return;
     let at = 0;
-    if (this.#held.length > 0) {
+    if (this.#leavingOut) {
+      at = chunk.indexOf(NEWLINE) + 1;
+      if (at === 0) return;
+      this.#leavingOut = false;
+    } else if (this.#held.length > 0) {
       const newline = chunk.indexOf(NEWLINE);
       if (newline >= 0) at = this.#giveHeld(chunk, newline);
     }
@@ -58,8 +68,8 @@ class Splitter implements LineSplitter {
     }
     if (this.#stopped || at === chunk.length) return;
     const bytes = this.#held.length + chunk.length - at;
-    if (bytes > this.#options.lineBytesMax) this.#overflow(bytes);
-    else this.#held.append(chunk.subarray(at));
+    if (bytes <= this.#options.lineBytesMax) this.#held.append(chunk.subarray(at));
+    else this.#leavingOut = this.#leavesOut(bytes, chunk.subarray(at));
   }
 
   end(): void {
@@ -77,7 +87,7 @@ class Splitter implements LineSplitter {
   #giveHeld(chunk: Buffer, newline: number): number {
     const bytes = this.#held.length + newline;
     if (bytes > this.#options.lineBytesMax) {
-      this.#overflow(bytes);
+      this.#leavesOut(bytes, chunk.subarray(0, newline));
     } else {
       this.#held.append(chunk.subarray(0, newline));
       this.#give(this.#held.bytes());
@@ -90,8 +100,9 @@ class Splitter implements LineSplitter {
     for (let at = start, newline; ; at = newline + 1) {
       newline = chunk.indexOf(NEWLINE, at);
       if (newline < 0 || this.#stopped) return at;
-      if (newline - at > this.#options.lineBytesMax) this.#overflow(newline - at);
-      else this.#give(chunk.subarray(at, newline));
+      const line = chunk.subarray(at, newline);
+      if (line.length > this.#options.lineBytesMax) this.#leavesOut(line.length, line);
+      else this.#give(line);
     }
   }
 
@@ -119,8 +130,12 @@ class Splitter implements LineSplitter {
     if (text !== "") this.#options.onLine(text);
   }
 
-  #overflow(bytes: number): void {
-    this.stop();
-    this.#options.onOverflow(bytes);
+  /** Whether the line that has begun, and goes on with `more`, is left out; else the splitter has stopped. */
+  #leavesOut(bytes: number, more: Buffer): boolean {
+    const head = Buffer.concat([this.#held.bytes(), more].map((part) => part.subarray(0, LIMITS.lineHeadBytes)));
+    this.#held.clear();
+    const goesOn = this.#options.onOverflow(bytes, head.subarray(0, LIMITS.lineHeadBytes)) === true;
+    if (!goesOn) this.stop();
+    return goesOn && !this.#stopped;
   }
 }

@@ -6,20 +6,22 @@
 import { DecodeError } from "../base/decode.ts";
 import type { Clock } from "../base/clock.ts";
 import { createLatch } from "../base/latch.ts";
-import { answerOf, decodeAnswer } from "../codex/server-answers.ts";
+import { answerOf, decodeAnswer, shownAnswer, type Answer } from "../codex/server-answers.ts";
 import type { ApprovalRecord, DecideApprovalInput } from "../core/approvals.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 import type { ApprovalLedger, LiveApproval } from "./approval-ledger.ts";
-import { standsError, type Decided } from "./approval-records.ts";
+import { standsError } from "./approval-records.ts";
 import type { CodexdStore } from "./tables.ts";
 import { within } from "./wait.ts";
+import type { WorkGate } from "./work-gate.ts";
 
 export interface DecisionsOptions {
   readonly store: CodexdStore;
   readonly ledger: ApprovalLedger;
   readonly clock: Clock;
+  readonly gate: Pick<WorkGate, "isDraining" | "onDrain">;
   /** The app-server runs elsewhere, and asks again when the connection is back. */
   readonly remote: boolean;
   /** The decision was not written: the approval waits as before. */
@@ -31,7 +33,7 @@ export interface DecisionsOptions {
 export type Decide = (approvalId: string, input: DecideApprovalInput) => Promise<ApprovalRecord>;
 
 export function createDecide(options: DecisionsOptions): Decide {
-  const { store, ledger, clock, remote, onUndone, isStopped } = options;
+  const { store, ledger, clock, gate, remote, onUndone, isStopped } = options;
 
   /** Rejects with what stands, once that is written; a decision that was undone meanwhile does not stand. */
   const refuseLate = async (approvalId: string): Promise<void> => {
@@ -40,17 +42,19 @@ export function createDecide(options: DecisionsOptions): Decide {
     if (stands.status !== "pending") throw standsError(stands, turnOf(store, stands));
   };
 
-  const commit = async (live: LiveApproval, decided: Omit<Decided, "decidedAt">): Promise<ApprovalRecord> => {
+  const commit = async (live: LiveApproval, { decision, result: answer }: Answer): Promise<ApprovalRecord> => {
     const { approvalId } = live;
+    const result = shownAnswer(ledger.recordOf(live), answer);
+    const decided = { decision, decidedBy: "client", rule: null, result } as const;
     let stands: ApprovalRecord | undefined;
     try {
-      stands = await ledger.commit(live, decided);
+      stands = await ledger.commit(live, decided, answer);
     } catch (error) {
       await refuseLate(approvalId);
       onUndone(live);
       throw error;
     }
-    if (stands?.result !== decided.result) await refuseLate(approvalId);
+    if (stands?.result !== result) await refuseLate(approvalId);
     return requireApproval(store, approvalId);
   };
 
@@ -59,8 +63,10 @@ export function createDecide(options: DecisionsOptions): Decide {
     const latch = createLatch<true>();
     const wake = (): void => latch.set(true);
     waiting.add(wake);
+    const leaveGate = gate.onDrain(wake);
     const woken = await within(clock, latch, ms);
     waiting.delete(wake);
+    leaveGate();
     return woken === true;
   };
 
@@ -69,12 +75,13 @@ export function createDecide(options: DecisionsOptions): Decide {
     requireOne(input);
     for (;;) {
       if (requireApproval(store, approvalId).status !== "pending") await refuseLate(approvalId);
-      const decided = readDecision(requireApproval(store, approvalId), input);
+      const answer = readAnswer(requireApproval(store, approvalId), input);
       const live = ledger.get(approvalId);
-      if (isStopped() || live === undefined) throw new CodexdError("draining", "codexd is stopping");
-      if (ledger.isConnected(live)) return commit(live, decided);
+      if (isStopped() || live === undefined) throw stopping();
+      if (ledger.isConnected(live)) return commit(live, answer);
       // The child is gone, and its end only has not been told yet.
       if (!remote) ledger.orphan(live, ledger.lostReason());
+      else if (gate.isDraining) throw stopping();
       else if (!(await askedAgain(live, giveUpAt - clock.monotonic()))) throw notAsked(approvalId);
     }
   };
@@ -98,10 +105,9 @@ function requireOne({ decision, result }: DecideApprovalInput): void {
 }
 
 /** @throws {DecodeError} for what the kind does not take. */
-function readDecision(approval: ApprovalRecord, { decision, result }: DecideApprovalInput): Omit<Decided, "decidedAt"> {
-  const by = { decidedBy: "client", rule: null } as const;
-  if (decision !== undefined) return { ...by, decision, result: answerOf(approval, decision) };
-  return { ...by, ...decodeAnswer(approval, { ...result }) };
+function readAnswer(approval: ApprovalRecord, { decision, result }: DecideApprovalInput): Answer {
+  if (decision !== undefined) return { decision, result: answerOf(approval, decision) };
+  return decodeAnswer(approval, { ...result });
 }
 
 /** The turn that asked; null where there is none, or where it was a sub-agent's. */
@@ -110,6 +116,10 @@ function turnOf(store: CodexdStore, { turnId, sessionId }: ApprovalRecord): Turn
     if (turn.sessionId === sessionId && turn.turnId === turnId) return turn;
   }
   return undefined;
+}
+
+function stopping(): CodexdError {
+  return new CodexdError("draining", "codexd is stopping: nothing was decided");
 }
 
 function notAsked(approvalId: string): CodexdError {

@@ -61,7 +61,9 @@ export function createApprovalEnds({ store, ledger, open, appServer, clock, remo
     for (const record of store.tables.approval.newestFirst()) {
       const { threadId, turnId, status, result } = record;
       if (status !== "resolved" || result === null || threadId === null) continue;
-      if (open.onThread(threadId)?.record.turnId === turnId) ledger.restore(record, true);
+      if (turnId !== null && open.onThread(threadId)?.record.turnId === turnId) {
+        ledger.restore(record, { threadId, turnId });
+      }
     }
   };
 
@@ -74,9 +76,9 @@ export function createApprovalEnds({ store, ledger, open, appServer, clock, remo
     },
 
     settledByCodex(threadId, requestId) {
-      for (const live of ledger.all()) {
+      for (const live of ledger.byRequest(requestId)) {
         const record = ledger.recordOf(live);
-        if (record.threadId !== threadId || record.requestId !== requestId || !ledger.isConnected(live)) continue;
+        if (record.threadId !== threadId || !ledger.isConnected(live)) continue;
         if (live.answered) ledger.forget(live);
         else ledger.resolve(live, ELSEWHERE);
       }

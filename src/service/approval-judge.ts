@@ -7,11 +7,9 @@ import { DecodeError } from "../base/decode.ts";
 import { answerOf, declineOf } from "../codex/server-answers.ts";
 import type { ApprovalKind, ApprovalRecord, RuleDecision } from "../core/approvals.ts";
 import type { CodexdConfig } from "../core/config.ts";
-import type { Decided } from "./approval-records.ts";
+import type { Decision } from "./approval-records.ts";
 import type { ApprovalRules } from "./approval-rules.ts";
 import type { CodexdStore } from "./tables.ts";
-
-export type Decision = Omit<Decided, "decidedAt">;
 
 /** Undefined where a person is to be asked. */
 export type Judge = (approval: ApprovalRecord) => Decision | undefined;

@@ -7,21 +7,26 @@
 
 import { assert } from "../base/assert.ts";
 import { isoTime, type Clock, type Timer } from "../base/clock.ts";
+import { isWithheld } from "../codex/server-answers.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { EventDraft } from "../core/event.ts";
 import type { AppServerGate } from "./app-server.ts";
 import {
-  orphanedEvent, orphanedRecord, requestedEvent, resolvedEvent, resolvedRecord, type Decided, type TurnName,
+  orphanedEvent, orphanedRecord, requestedEvent, resolvedEvent, resolvedRecord, type Decision, type TurnName,
 } from "./approval-records.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import { observe, type Receipt } from "./receipts.ts";
-import type { CodexdStore } from "./tables.ts";
+import type { Changes } from "../store/types.ts";
+import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { countApproval, type Tally } from "./tally.ts";
 import type { WorkGate } from "./work-gate.ts";
+
+type Result = Readonly<Record<string, unknown>>;
 
 /** One that waits for its decision, or whose answer is not known to have reached Codex. */
 export interface LiveApproval {
   readonly approvalId: string;
+  readonly requestId: ApprovalRecord["requestId"];
   /** Null for one of no turn. */
   root: TurnName | null;
   /** The life of the app-server's connection on which Codex waits for the answer; null while there is none. */
@@ -30,6 +35,8 @@ export interface LiveApproval {
   writing: boolean;
   /** The answer has been given to the connection. */
   answered: boolean;
+  /** What Codex is to be told where the record must not hold it. */
+  secret: { readonly of: ApprovalRecord; readonly answer: Result } | null;
   /** Its end is in the tally. */
   counted: boolean;
   expiry: Timer | undefined;
@@ -40,18 +47,26 @@ export interface LiveApproval {
 export interface ApprovalLedger {
   /** In the order in which they were asked. */
   all(): LiveApproval[];
+  /** Those by whose id Codex waits; an id is used anew in each of the app-server's lives. Costs what it gives. */
+  byRequest(requestId: unknown): LiveApproval[];
   get(approvalId: string): LiveApproval | undefined;
   recordOf(live: LiveApproval): ApprovalRecord;
-  /** Takes one up that is in the journal already. */
-  restore(record: ApprovalRecord, answered: boolean): LiveApproval;
+  /** Takes one up that is in the journal already: one that was answered with its turn, one that waits without. */
+  restore(record: ApprovalRecord, root: TurnName | null): LiveApproval;
   /** Writes a new one down. */
   ask(record: ApprovalRecord, root: TurnName | null): LiveApproval;
   /** The connection that asked is there to be answered. */
   isConnected(live: LiveApproval): boolean;
-  /** A client decides. Gives the record as it stands when that is written, whoever has decided it then. */
-  commit(live: LiveApproval, decided: Omit<Decided, "decidedAt">): Promise<ApprovalRecord | undefined>;
+  /**
+   * A client decides. Gives the record as it stands when that is written, whoever has decided it then.
+   *
+   * @param answer what Codex is told: the `result`, or what that leaves out of it.
+   */
+  commit(live: LiveApproval, decided: Decision, answer: Result): Promise<ApprovalRecord | undefined>;
   /** Codexd decides by itself; the answer goes out when that is written. Without a `result` there is none to give. */
-  resolve(live: LiveApproval, decided: Omit<Decided, "decidedAt">): void;
+  resolve(live: LiveApproval, decided: Decision): void;
+  /** What stands was said in secret to an earlier daemon, and is not to be had any more. */
+  hasLostAnswer(live: LiveApproval): boolean;
   /** Gives the answer that stands, where it is in the journal, to the connection that waits for it. */
   answer(live: LiveApproval): void;
   /** `receipt` is that of its turn where the turn is not open any more. */
@@ -78,6 +93,7 @@ export interface LedgerOptions {
 export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
   const { store, open, appServer, clock, gate, tally, remote } = options;
   const live = new Map<string, LiveApproval>();
+  const byRequest = new Map<unknown, Set<LiveApproval>>();
   const listeners = new Set<(approval: ApprovalRecord) => void>();
   /** Answers by the seq of their line, which grows: while the disk is full they wait for it. */
   const unwritten: Array<{ readonly seq: number; readonly send: () => void }> = [];
@@ -93,14 +109,24 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
   };
 
   const add = (record: ApprovalRecord, root: TurnName | null, answered: boolean): LiveApproval => {
-    const { approvalId } = record;
+    const { approvalId, requestId } = record;
     const added: LiveApproval = {
-      approvalId, root, generation: null, writing: false, answered, counted: false, expiry: undefined,
-      waiting: new Set(),
+      approvalId, requestId, root, generation: null, writing: false, answered, secret: null, counted: false,
+      expiry: undefined, waiting: new Set(),
     };
     live.set(approvalId, added);
+    byRequest.set(requestId, (byRequest.get(requestId) ?? new Set()).add(added));
     return added;
   };
+
+  const remove = (over: LiveApproval): void => {
+    live.delete(over.approvalId);
+    const same = byRequest.get(over.requestId);
+    same?.delete(over);
+    if (same?.size === 0) byRequest.delete(over.requestId);
+  };
+
+  const isKept = ({ approvalId }: LiveApproval): boolean => store.tables.approval.get(approvalId) !== undefined;
 
   /** What has changed is in its turn's receipt, and counts as that turn's progress. */
   const tell = (asked: LiveApproval, record: ApprovalRecord, draft: EventDraft, receipt?: Receipt): void => {
@@ -117,20 +143,25 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
     for (const listener of [...listeners]) listener(record);
   };
 
+  /** A sub-agent's question outlives the turn that lists it: the receipt changes with it. */
+  const changesOf = (record: ApprovalRecord, draft: EventDraft): Changes<CodexdTables> =>
+    ({ put: { approval: record, ...open.lateChanges(draft)?.put } });
+
   const lostReason = (): string => (gate.isDraining ? "daemon_stopped" : "child_exited");
 
   const ledger: ApprovalLedger = {
     all() {
       // Retention may have dropped one that is decided, and whose turn runs on.
-      for (const approvalId of live.keys()) {
-        if (store.tables.approval.get(approvalId) === undefined) live.delete(approvalId);
+      for (const one of live.values()) {
+        if (!isKept(one)) remove(one);
       }
       return [...live.values()];
     },
+    byRequest: (requestId) => [...(byRequest.get(requestId) ?? [])].filter(isKept),
     get: (approvalId) => live.get(approvalId),
     recordOf,
     lostReason,
-    restore: (record, answered) => add(record, null, answered),
+    restore: (record, root) => add(record, root, root !== null),
 
     ask(record, root) {
       const draft = requestedEvent(record, root);
@@ -142,12 +173,13 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
 
     isConnected: ({ generation }) => generation !== null && appServer().current?.generation === generation,
 
-    async commit(asked, decided) {
+    async commit(asked, decided, answer) {
       const record = resolvedRecord(recordOf(asked), { ...decided, decidedAt: isoTime(clock.now()) });
       const draft = resolvedEvent(record, asked.root);
+      asked.secret = answer === decided.result ? null : { of: record, answer };
       asked.writing = true;
       try {
-        await store.commit(draft, { put: { approval: record } });
+        await store.commit(draft, changesOf(record, draft));
       } finally {
         asked.writing = false;
       }
@@ -163,7 +195,7 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
       if (!remote && decided.result !== null && !ledger.isConnected(asked)) return ledger.orphan(asked, lostReason());
       const record = resolvedRecord(recordOf(asked), { ...decided, decidedAt: isoTime(clock.now()) });
       const draft = resolvedEvent(record, asked.root);
-      const seq = store.append(draft, { put: { approval: record } });
+      const seq = store.append(draft, changesOf(record, draft));
       tell(asked, record, draft);
       if (decided.result === null) return ledger.forget(asked);
       asked.writing = true;
@@ -176,8 +208,15 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
       });
     },
 
+    hasLostAnswer(asked) {
+      const record = recordOf(asked);
+      return record.result !== null && asked.secret?.of !== record && isWithheld(record.result);
+    },
+
     answer(asked) {
-      const { result, requestId } = recordOf(asked);
+      const record = recordOf(asked);
+      const { requestId } = record;
+      const result = asked.secret?.of === record ? asked.secret.answer : record.result;
       const { current } = appServer();
       if (result === null) return;
       if (current !== undefined && asked.generation === current.generation) {
@@ -198,13 +237,13 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
     orphan(asked, reason, receipt) {
       const record = orphanedRecord(recordOf(asked), reason);
       const draft = orphanedEvent(record, asked.root);
-      store.append(draft, { put: { approval: record } });
+      store.append(draft, changesOf(record, draft));
       ledger.forget(asked);
       tell(asked, record, draft, receipt);
     },
 
     forget(over) {
-      live.delete(over.approvalId);
+      remove(over);
       over.expiry?.cancel();
       for (const wake of [...over.waiting]) wake();
     },

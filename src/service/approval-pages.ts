@@ -13,6 +13,7 @@ import type { ApprovalService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession } from "./threads.ts";
 import { within } from "./wait.ts";
+import type { WorkGate } from "./work-gate.ts";
 
 /** Those that wait for a decision, oldest first. */
 export function pendingRecords(ledger: ApprovalLedger): ApprovalRecord[] {
@@ -20,7 +21,7 @@ export function pendingRecords(ledger: ApprovalLedger): ApprovalRecord[] {
 }
 
 export function createApprovalPages(
-  store: CodexdStore, ledger: ApprovalLedger, clock: Clock,
+  store: CodexdStore, ledger: ApprovalLedger, clock: Clock, gate: Pick<WorkGate, "isDraining" | "onDrain">,
 ): Pick<ApprovalService, "list" | "get"> {
   type Query = Parameters<ApprovalService["list"]>[0];
 
@@ -42,8 +43,11 @@ export function createApprovalPages(
     const leave = ledger.onChange((approval) => {
       if (keep(approval)) came.set(true);
     });
+    // Whoever waits is answered while there still is a connection for it.
+    const leaveGate = gate.onDrain(() => came.set(true));
     await within(clock, came, ms, signal);
     leave();
+    leaveGate();
   };
 
   return {
@@ -53,7 +57,7 @@ export function createApprovalPages(
         if (query.sessionId !== null) requireSession(store, query.sessionId);
         const page = read(query);
         const left = giveUpAt - clock.monotonic();
-        if (page.records.length > 0 || left <= 0 || signal?.aborted === true) {
+        if (page.records.length > 0 || left <= 0 || signal?.aborted === true || gate.isDraining) {
           await store.settled();
           return page;
         }

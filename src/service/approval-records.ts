@@ -5,6 +5,7 @@
 import type { ApprovalFacts, ApprovalRecord } from "../core/approvals.ts";
 import { CodexdError } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 
 /** The turn whose receipt lists an approval: of a sub-agent's it is the one that the sub-agent works for. */
@@ -20,8 +21,12 @@ export type AskedRequest = Pick<
   | "expiresAt"
 >;
 
-/** How somebody, or something, has decided. */
+/** How somebody, or something, has decided, and when. */
 export type Decided = Pick<ApprovalRecord, "decision" | "decidedBy" | "decidedAt" | "rule" | "result">;
+export type Decision = Omit<Decided, "decidedAt">;
+
+/** The daemon that had been told a secret is gone, nothing on disk holds it, and Codex has not heard it. */
+export const ANSWER_LOST = "answer_lost";
 
 const UNDECIDED: Decided = { decision: null, decidedBy: null, decidedAt: null, rule: null, result: null };
 
@@ -30,12 +35,12 @@ export function pendingRecord(request: AskedRequest, facts: ApprovalFacts): Appr
 }
 
 export function resolvedRecord(approval: ApprovalRecord, decided: Decided): ApprovalRecord {
-  return { ...approval, status: "resolved", ...decided };
+  return shortened({ ...approval, status: "resolved", ...decided });
 }
 
 /** A decision that has not reached Codex goes with it: it has changed nothing. */
 export function orphanedRecord(approval: ApprovalRecord, orphanedBy: string): ApprovalRecord {
-  return { ...approval, status: "orphaned", ...UNDECIDED, orphanedBy };
+  return shortened({ ...approval, status: "orphaned", ...UNDECIDED, orphanedBy });
 }
 
 /** `root` is null for an approval of no turn. */
@@ -80,11 +85,45 @@ export function standsError(approval: ApprovalRecord, turn: TurnRecord | undefin
   if (status === "orphaned") {
     const whose = turnId === null ? "what asked" : `turn ${turnId}`;
     const where = sessionId === null ? "" : ` of session ${sessionId}`;
-    const message = `approval ${approvalId} was not answered in time: ${whose}${where} has ended (${orphanedBy})`;
+    const message = orphanedBy === ANSWER_LOST
+      ? `the secret answer to approval ${approvalId} was lost with the daemon that had it; Codex has asked again`
+      : `approval ${approvalId} was not answered in time: ${whose}${where} has ended (${orphanedBy})`;
     return new CodexdError("approval_orphaned", message, { ...ids, orphanedBy });
   }
   const message = `approval ${approvalId} is not open any more: ${decisionWords(approval)}`;
   return new CodexdError("approval_resolved", message, { ...ids, decision, decidedBy, decidedAt, rule });
+}
+
+/** Thousands that are over are kept, in memory and in each checkpoint, and a model may ask with megabytes. */
+function shortened(approval: ApprovalRecord): ApprovalRecord {
+  const { params, command, permissions, questions, changes } = approval;
+  const room = LIMITS.approvalOverCharsMax;
+  return {
+    ...approval,
+    params: shortMembers(params),
+    command: command === null ? null : command.slice(0, room),
+    permissions: permissions === null ? null : shortMembers(permissions),
+    questions: questions === null ? null : shortList(questions, room),
+    changes: changes === null ? null : shortList(changes, 2 * LIMITS.approvalDiffCharsMax),
+  };
+}
+
+/** Without the members that there is no room for, which `truncated` says. */
+function shortMembers(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(members);
+  const kept = shortList(entries, LIMITS.approvalOverCharsMax);
+  return kept.length === entries.length ? members : { ...Object.fromEntries(kept), truncated: true };
+}
+
+/** Those that there is room for as JSON, in their order. */
+function shortList<T>(values: readonly T[], chars: number): readonly T[] {
+  let room = chars;
+  return values.filter((value) => {
+    const { length } = JSON.stringify([value]);
+    if (length > room) return false;
+    room -= length;
+    return true;
+  });
 }
 
 function decisionWords({ decision, decidedBy, rule }: ApprovalRecord): string {

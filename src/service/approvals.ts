@@ -21,7 +21,7 @@ import { createApprovalEnds, type ApprovalEnds } from "./approval-ends.ts";
 import { createJudge } from "./approval-judge.ts";
 import { createApprovalLedger, type LiveApproval } from "./approval-ledger.ts";
 import { createApprovalPages, pendingRecords } from "./approval-pages.ts";
-import { pendingRecord, type AskedRequest, type TurnName } from "./approval-records.ts";
+import { ANSWER_LOST, pendingRecord, type AskedRequest, type TurnName } from "./approval-records.ts";
 import type { ApprovalRules } from "./approval-rules.ts";
 import { createOpenItems } from "./open-items.ts";
 import type { OpenTurns, TurnOutcome } from "./open-turns.ts";
@@ -69,7 +69,7 @@ export interface ApprovalsOptions {
   readonly appServer: () => AppServerGate;
   readonly clock: Clock;
   readonly uuid: UuidSource;
-  readonly gate: Pick<WorkGate, "isDraining">;
+  readonly gate: Pick<WorkGate, "isDraining" | "onDrain">;
   readonly policy: Pick<CodexdConfig["approvals"], "default" | "timeoutMs">;
   /** Null where there are none. */
   readonly rules: ApprovalRules | null;
@@ -95,7 +95,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   let stopped = false;
 
   for (const record of [...store.tables.approval.newestFirst()].reverse()) {
-    if (record.status === "pending") ledger.restore(record, false);
+    if (record.status === "pending") ledger.restore(record, null);
   }
 
   const expireAfter = (live: LiveApproval, ms: number): void => {
@@ -142,7 +142,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
 
   /** The one that Codex asks again. */
   const askedBefore = (asked: Omit<AskedRequest, "approvalId" | "sessionId">): LiveApproval | undefined =>
-    ledger.all().find((live) => {
+    ledger.byRequest(asked.requestId).find((live) => {
       const record = ledger.recordOf(live);
       return SAME_QUESTION.every((name) => record[name] === asked[name]);
     });
@@ -184,8 +184,8 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
 
   return {
     ...inherited(ends),
-    ...createApprovalPages(store, ledger, clock),
-    decide: createDecide({ store, ledger, clock, remote, onUndone: expireAt, isStopped: () => stopped }),
+    ...createApprovalPages(store, ledger, clock, gate),
+    decide: createDecide({ store, ledger, clock, gate, remote, onUndone: expireAt, isStopped: () => stopped }),
 
     ask(requestId, method, params) {
       const threadId = threadIdOf(params);
@@ -195,7 +195,9 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       const expiresAt = policy.timeoutMs === null ? null : isoTime(now + policy.timeoutMs);
       const request = { threadId, turnId, itemId, method, params, requestId, createdAt: isoTime(now), expiresAt };
       const before = askedBefore(request);
-      if (before !== undefined) return takeAgain(before);
+      if (before !== undefined && !ledger.hasLostAnswer(before)) return takeAgain(before);
+      // Only a person knows it: so it is another question, to be answered anew.
+      if (before !== undefined) ledger.orphan(before, ANSWER_LOST);
       const item = threadId === null || itemId === null ? undefined : items.get(threadId, itemId);
       const facts = readApproval(method, params, item);
       if (facts === undefined) return refuse(requestId, method, params);

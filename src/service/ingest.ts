@@ -4,17 +4,19 @@
 // Invariants: a turn is accepted before its first event is written and ends after its last one; nothing here costs
 // more when there are more sessions, turns or events.
 
-import type { Clock } from "../base/clock.ts";
+import { isoTime, type Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
 import { deltaDetailJson, readDeltaLine } from "../codex/delta-line.ts";
 import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { Changes } from "../store/types.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { Approvals } from "./approvals.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { observe, outcomeStatus, ownTurnError, readUsageTotal } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
-import type { CodexdStore } from "./tables.ts";
+import type { CodexdStore, CodexdTables } from "./tables.ts";
+import { settingsTaken } from "./thread-settings.ts";
 
 export interface Ingest {
   /** Takes the line of a delta as it stands; false means that it must be parsed. */
@@ -87,6 +89,13 @@ export function createIngest(options: IngestOptions): Ingest {
     open.receipt.started = true;
   };
 
+  const settingsChanges = (
+    threadId: string | null, params: Record<string, unknown>,
+  ): Changes<CodexdTables> | undefined => {
+    const session = settingsTaken(threadId === null ? undefined : index.sessionOn(threadId), params);
+    return session === undefined ? undefined : { put: { session: { ...session, updatedAt: isoTime(clock.now()) } } };
+  };
+
   return {
     line(text) {
       const delta = readDeltaLine(text);
@@ -112,7 +121,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
       const notification: Notification = { method, params, emittedAtMs };
       const event = toEvent(notification, threadId === null ? null : index.sessionIdOn(threadId));
-      store.append(event, turns.lateChanges(event));
+      store.append(event, method === SETTINGS ? settingsChanges(threadId, params) : turns.lateChanges(event));
       holdBack();
       approvals.told(method, params);
 
@@ -150,6 +159,7 @@ export function createIngest(options: IngestOptions): Ingest {
 }
 
 const USAGE = "thread/tokenUsage/updated";
+const SETTINGS = "thread/settings/updated";
 
 function isUnloading(method: string, { status }: Record<string, unknown>): boolean {
   if (method === "thread/closed" || method === "thread/archived" || method === "thread/deleted") return true;

@@ -35,6 +35,8 @@ interface Kind<R> {
   readonly idOf: (record: R) => string;
   /** Since when the record has been over, as ISO time; null while it is not. */
   readonly endOf: (record: R) => string | null;
+  /** So long after its end it is still under way in part. */
+  readonly restMs?: number;
 }
 
 const KINDS: { readonly [K in keyof CodexdTables]: Kind<CodexdTables[K]> } = {
@@ -46,6 +48,8 @@ const KINDS: { readonly [K in keyof CodexdTables]: Kind<CodexdTables[K]> } = {
   approval: {
     idOf: ({ approvalId }) => approvalId,
     endOf: ({ status, decidedAt, createdAt }) => (status === "pending" ? null : (decidedAt ?? createdAt)),
+    // What is decided is written first, and then told to Codex and to who has decided.
+    restMs: LIMITS.retentionMs,
   },
   session: {
     idOf: ({ sessionId }) => sessionId,
@@ -64,7 +68,12 @@ export function createRecordRetention(options: RecordRetentionOptions): RecordRe
   /** One line a batch: a line stays short however much there is to drop. */
   const drop = async <K extends keyof CodexdTables>(kind: K): Promise<void> => {
     const before = isoTime(clock.now() - options.keepDays * DAY_MS);
-    const old = expired(store.tables[kind].newestFirst(), KINDS[kind], { keep: options.keepRecords, before });
+    const restsSince = isoTime(clock.now() - (KINDS[kind].restMs ?? 0));
+    const endOf = (record: CodexdTables[K]): string | null => {
+      const at = KINDS[kind].endOf(record);
+      return at !== null && at > restsSince && KINDS[kind].restMs !== undefined ? null : at;
+    };
+    const old = expired(store.tables[kind].newestFirst(), { endOf }, { keep: options.keepRecords, before });
     for (let at = 0; at < old.length && !stopped; at += LIMITS.retentionBatch) {
       const batch = old.slice(at, at + LIMITS.retentionBatch);
       await store.commit(
@@ -82,6 +91,7 @@ export function createRecordRetention(options: RecordRetentionOptions): RecordRe
     try {
       await drop("turn");
       await drop("run");
+      await drop("approval");
       await drop("session");
     } catch (error) {
       // A full disk: what could not be dropped now is dropped a minute later.

@@ -10,10 +10,13 @@ import type { Approvals } from "./approvals.ts";
 import type { OpenTurn } from "./open-turns.ts";
 import type { TurnWait } from "./services.ts";
 import { within } from "./wait.ts";
+import type { WorkGate } from "./work-gate.ts";
 
 export interface TurnWaitOptions {
   readonly clock: Clock;
   readonly approvals: Pick<Approvals, "pendingOf" | "onPending">;
+  /** Given where turns outlive the daemon: its stop ends the waiting, while there is a connection to answer on. */
+  readonly gate?: Pick<WorkGate, "onDrain">;
 }
 
 /**
@@ -24,7 +27,7 @@ export type WaitForTurn = (
   turn: OpenTurn, ms: number, waitFor: TurnWait, signal?: AbortSignal,
 ) => Promise<readonly ApprovalRecord[]>;
 
-export function createTurnWait({ clock, approvals }: TurnWaitOptions): WaitForTurn {
+export function createTurnWait({ clock, approvals, gate }: TurnWaitOptions): WaitForTurn {
   return async (turn, ms, waitFor, signal) => {
     const over = createLatch<readonly ApprovalRecord[]>();
     // Taken in the moment of the question: a rule or another client may have answered it a moment later.
@@ -33,12 +36,14 @@ export function createTurnWait({ clock, approvals }: TurnWaitOptions): WaitForTu
       if (pending.length > 0) over.set(pending);
     };
     const leaveEnd = turn.ended.onSet(() => over.set([]));
+    const leaveGate = gate?.onDrain(() => over.set([]));
     const leavePending = waitFor === "approval" ? approvals.onPending(look) : () => undefined;
     try {
       if (waitFor === "approval" && !over.isSet) look();
       return (await within(clock, over, ms, signal)) ?? [];
     } finally {
       leaveEnd();
+      leaveGate?.();
       leavePending();
     }
   };

@@ -1,6 +1,7 @@
 // Whether new work may begin: not once the daemon has begun to stop, and no sessions in `exec` mode.
 // Reads and stops pass it always; whoever begins something asks it first.
 
+import { createLatch } from "../base/latch.ts";
 import type { DaemonMode } from "../core/config.ts";
 import { CodexdError } from "../core/errors.ts";
 
@@ -12,12 +13,14 @@ export interface WorkGate {
   drain(): void;
   /** The daemon has begun to stop. */
   readonly isDraining: boolean;
+  /** Calls `listener` once, when the daemon begins to stop or has; gives the way to leave. */
+  onDrain(listener: () => void): () => void;
 }
 
 export function createWorkGate(mode: DaemonMode): WorkGate {
-  let draining = false;
+  const draining = createLatch<true>();
   const assertNotDraining = (): void => {
-    if (draining) throw new CodexdError("draining", "codexd is stopping and takes no new work");
+    if (draining.isSet) throw new CodexdError("draining", "codexd is stopping and takes no new work");
   };
   return {
     assertNotDraining,
@@ -28,10 +31,11 @@ export function createWorkGate(mode: DaemonMode): WorkGate {
       }
     },
     drain() {
-      draining = true;
+      draining.set(true);
     },
     get isDraining() {
-      return draining;
+      return draining.isSet;
     },
+    onDrain: (listener) => draining.onSet(listener),
   };
 }

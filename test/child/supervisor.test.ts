@@ -35,6 +35,7 @@ test("a start resolves when the process has been spawned; the handshake goes on 
   await settle();
   assert.deepEqual(child.received.map(({ method }) => method), ["initialize", "initialized"]);
   assert.equal(rig.supervisor.version, "0.169.0");
+  assert.match(JSON.stringify(rig.supervisor.handshake), /"userAgent":"[^"]*0\.169\.0/);
   assert.deepEqual(rig.seen, [
     "status starting", "child.starting", "child.started", "status running", "app-server.connected",
   ]);

@@ -90,6 +90,24 @@ test("a line of exactly the limit passes; one byte more ends it, with the reason
   assert.deepEqual(closes, ["the app-server sent a line of more than 8 bytes"]);
 });
 
+test("a line that is too long is left out where its reader can do without it", () => {
+  const child = createFakeChild();
+  const transport = createCodexdAppServerStdioTransport(child, { lineBytesMax: 8 });
+  const seen: string[] = [];
+  transport.connect({
+    onMessage: (text) => seen.push(text),
+    onTooLong: (head) => seen.push(`too long: ${head}`) < 4,
+    onClose: (reason) => seen.push(reason?.message ?? "closed"),
+  });
+  child.stdout.say("123456789\nnext\n987654321");
+  child.stdout.say("0\nmore\n123456789\n");
+  child.stdout.say("late\n");
+  assert.deepEqual(seen, [
+    "too long: 123456789", "next", "too long: 987654321", "more", "too long: 123456789",
+    "the app-server sent a line of more than 8 bytes",
+  ]);
+});
+
 test("a message of many megabytes in many chunks is one message", () => {
   const { child, messages } = rig();
   const text = "é".repeat(4_000_000);

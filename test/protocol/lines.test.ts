@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMITS } from "../../src/core/limits.ts";
 import { createLineSplitter, type LineSplitter } from "../../src/protocol/lines.ts";
 
 interface Split {
@@ -17,7 +18,7 @@ function split(lineBytesMax = 1024): Split {
   const splitter = createLineSplitter({
     lineBytesMax,
     onLine: (text) => lines.push(text),
-    onOverflow: (bytes) => overflows.push(bytes),
+    onOverflow: (bytes) => void overflows.push(bytes),
   });
   return { splitter, lines, overflows };
 }
@@ -86,6 +87,43 @@ for (const [name, chunks, bytes] of [
     assert.deepEqual(overflows, [bytes]);
   });
 }
+
+test("a line that is too long can be left out, wherever the bytes are cut; what follows it is given", () => {
+  const bytes = Buffer.from("ok\nabcdefgh\nnext\nijklm\n\nlast");
+  for (let first = 0; first <= bytes.length; first += 1) {
+    for (let second = first; second <= bytes.length; second += 1) {
+      const lines: string[] = [];
+      const heads: string[] = [];
+      const splitter = createLineSplitter({
+        lineBytesMax: 4,
+        onLine: (text) => lines.push(text),
+        onOverflow: (length, head) => heads.push(`${length > 4} ${head.subarray(0, 4).toString()}`) > 0,
+      });
+      for (const part of [bytes.subarray(0, first), bytes.subarray(first, second), bytes.subarray(second)]) {
+        splitter.push(part);
+      }
+      splitter.end();
+      assert.deepEqual([lines, heads], [["ok", "next", "last"], ["true abcd", "true ijkl"]], `${first} ${second}`);
+    }
+  }
+});
+
+test("of a line that is too long its beginning is told, and a consumer that stops there gets nothing more", () => {
+  const lines: string[] = [];
+  const heads: number[] = [];
+  const splitter = createLineSplitter({
+    lineBytesMax: 1000,
+    onLine: (text) => lines.push(text),
+    onOverflow(_bytes, head) {
+      heads.push(head.length);
+      splitter.stop();
+      return true;
+    },
+  });
+  splitter.push(Buffer.from("x".repeat(200)));
+  splitter.push(Buffer.from(`${"x".repeat(900)}\nnext\n`));
+  assert.deepEqual([lines, heads], [[], [LIMITS.lineHeadBytes]]);
+});
 
 test("a line of megabytes in hundreds of chunks comes out whole", () => {
   const text = `{"text":"${"xé".repeat(2_000_000)}"}`;

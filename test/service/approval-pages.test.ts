@@ -107,3 +107,16 @@ test("a list shows what is in the journal", async () => {
   rig.store.hold(false);
   assert.deepEqual(idsOf(await listing), [approvalId]);
 });
+
+test("a daemon that stops answers who waits, with what there is", async () => {
+  const clock = createFakeClock();
+  const rig = createServiceRig({ clock });
+  await asking(rig);
+  const due = clock.dueInMs;
+  const waiting = rig.approvals.list({ ...QUERY, waitMs: 60_000 });
+  await settle();
+  rig.gate.drain();
+  assert.deepEqual(idsOf(await waiting), []);
+  assert.deepEqual(idsOf(await rig.approvals.list({ ...QUERY, waitMs: 60_000 })), [], "nor does anybody wait anew");
+  assert.deepEqual(clock.dueInMs, due, "no timer is left");
+});

@@ -87,13 +87,17 @@ test("what a sub-agent asks is its session's, keeps the turn waiting, and ends w
 
 test("a sub-agent outlives the turn that it works for, and is still answered", async () => {
   const rig = createServiceRig();
-  const { sessionId, end } = await asking(rig);
+  const { sessionId, turn, end } = await asking(rig);
   const before = subAgent(rig, 0);
   end("completed");
+  const { lastSeq } = turn();
   const after = subAgent(rig, 1, "agent", "agent-2");
   assert.equal(approvalOf(rig, after).sessionId, sessionId);
   for (const id of [before, after]) await rig.approvals.decide(id, { decision: "accept" });
   assert.deepEqual(rig.codex.answered.map(({ id }) => id), [0, 1]);
+  // What was asked in the turn is in its receipt, whenever it was decided.
+  const listed = [{ approvalId: before, kind: "command", decision: "accept", decidedBy: "client" }];
+  assert.deepEqual([turn().approvals, turn().lastSeq], [listed, lastSeq]);
 });
 
 test("a daemon that died has orphaned what waited, before the turn's own end, its sub-agents' too", async () => {

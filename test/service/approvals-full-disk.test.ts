@@ -11,6 +11,7 @@ import { createApprovals } from "../../src/service/approvals.ts";
 import { createOpenTurns } from "../../src/service/open-turns.ts";
 import { tableSpecs } from "../../src/service/tables.ts";
 import type { CodexdPaths } from "../../src/core/config.ts";
+import { createWorkGate } from "../../src/service/work-gate.ts";
 import { openStore } from "../../src/store/store.ts";
 import { COMMAND } from "../support/asking.ts";
 import { SimulatedDisk } from "../support/disk-simulator.ts";
@@ -33,7 +34,7 @@ async function setUp() {
   let ids = 0;
   const uuid = (): string => String(++ids);
   const approvals = createApprovals({
-    store, clock, uuid, appServer: () => codex, index: { sessionIdOn: () => null }, gate: { isDraining: false },
+    store, clock, uuid, appServer: () => codex, index: { sessionIdOn: () => null }, gate: createWorkGate("app-server"),
     open: createOpenTurns(store, clock, uuid), policy: { default: "ask", timeoutMs: 60_000 }, rules: null,
   });
   const ask = (requestId: number): string => {

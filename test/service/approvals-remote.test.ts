@@ -230,3 +230,16 @@ test("a sub-agent that is idle or gone on the next connection has no questions a
     rig.approvals.stop();
   }
 });
+
+test("a daemon that stops refuses the decision that waits for Codex to ask again", async () => {
+  const { clock, rig, command } = await setUp();
+  const approvalId = command(0);
+  cut(rig);
+  const due = clock.dueInMs;
+  const waiting = rig.approvals.decide(approvalId, { decision: "accept" });
+  const refusal = assert.rejects(waiting, refused("draining"));
+  rig.gate.drain();
+  await refusal;
+  assert.equal(approvalOf(rig, approvalId).status, "pending");
+  assert.deepEqual(clock.dueInMs, due, "no timer is left");
+});

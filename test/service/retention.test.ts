@@ -9,7 +9,7 @@ import { LIMITS } from "../../src/core/limits.ts";
 import type { RunRecord } from "../../src/core/runs.ts";
 import { createRecordRetention, expired } from "../../src/service/retention.ts";
 import { createFakeClock, settle } from "../support/fake-clock.ts";
-import { makeSession, makeTurn } from "../support/fake-services.ts";
+import { makeApproval, makeSession, makeTurn } from "../support/fake-services.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 
 const day = (n: number): string => new Date(Date.UTC(2026, 0, n)).toISOString();
@@ -22,6 +22,8 @@ function makeRun(runId: string, finishedAt: string | null): RunRecord {
     structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
   };
 }
+
+type Kind = "session" | "turn" | "run" | "approval";
 
 function rig({ keepRecords = 10_000, keepDays = 365 } = {}) {
   const clock = createFakeClock();
@@ -36,13 +38,16 @@ function rig({ keepRecords = 10_000, keepDays = 365 } = {}) {
       session: ({ sessionId }) => void forgotten.push(sessionId),
     },
   });
-  const put = (record: object, kind: "session" | "turn" | "run"): void => {
+  const put = (record: object, kind: Kind): void => {
     const draft = { level: "info", type: "storage.recovered", message: "made", detail: {} } as const;
     store.append(draft, { put: { [kind]: record } });
   };
-  const ids = (kind: "session" | "turn" | "run"): string[] =>
-    [...store.tables[kind].newestFirst()].map((record) =>
-      "runId" in record ? record.runId : "submissionId" in record ? (record.submissionId ?? "") : record.sessionId);
+  const ids = (kind: Kind): string[] =>
+    [...store.tables[kind].newestFirst()].map((record) => {
+      if ("runId" in record) return record.runId;
+      if ("approvalId" in record) return record.approvalId;
+      return "submissionId" in record ? (record.submissionId ?? "") : record.sessionId;
+    });
   return { clock, store, retention, forgotten, warnings, put, ids };
 }
 
@@ -77,6 +82,30 @@ test("turns and closed sessions, each kind for itself", async () => {
   put(makeSession({ sessionId: "ses_closed", status: "closed" }), "session");
   await retention.start();
   assert.deepEqual([ids("turn"), ids("session"), forgotten], [["sub_open"], ["ses_active"], ["ses_closed"]]);
+  await retention.stop();
+});
+
+test("approvals that are over, decided or not; one that waits stays however old it is", async () => {
+  const { clock, put, ids, retention } = rig({ keepRecords: 1 });
+  const ago = (minutes: number): string => new Date(clock.now() - minutes * 60_000).toISOString();
+  const made = { createdAt: ago(30) };
+  put(makeApproval({ approvalId: "apr_waits", ...made }), "approval");
+  put(makeApproval({ approvalId: "apr_decided", status: "resolved", decidedAt: ago(10), ...made }), "approval");
+  put(makeApproval({ approvalId: "apr_orphaned", status: "orphaned", createdAt: ago(20) }), "approval");
+  await retention.start();
+  assert.deepEqual(ids("approval"), ["apr_decided", "apr_waits"]);
+  await retention.stop();
+});
+
+test("an approval that has just been decided stays until Codex has heard of it", async () => {
+  const { clock, put, ids, retention } = rig({ keepRecords: 0 });
+  const decidedAt = new Date(clock.now()).toISOString();
+  put(makeApproval({ approvalId: "apr_now", status: "resolved", decidedAt }), "approval");
+  await retention.start();
+  assert.deepEqual(ids("approval"), ["apr_now"]);
+  await clock.advance(LIMITS.retentionMs);
+  await settle();
+  assert.deepEqual(ids("approval"), []);
   await retention.stop();
 });
 

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OpenTurn } from "../../src/service/open-turns.ts";
 import { createTurnWait } from "../../src/service/turn-wait.ts";
+import { createWorkGate } from "../../src/service/work-gate.ts";
 import { createLatch } from "../../src/base/latch.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
 import { createFakeInbox } from "../support/fake-inbox.ts";
@@ -49,6 +50,17 @@ test("who waits for the end hears of no question", async () => {
   assert.equal(asked.listeners, 0);
   ended.set(makeTurn({ status: "completed" }));
   assert.deepEqual(await waiting, []);
+  clean();
+});
+
+test("where turns outlive the daemon its stop ends the waiting", async () => {
+  const { clock, asked, turn, clean } = setUp();
+  const gate = createWorkGate("app-server");
+  const wait = createTurnWait({ clock, approvals: asked, gate });
+  const waiting = wait(turn, 1000, "end");
+  gate.drain();
+  assert.deepEqual(await waiting, []);
+  assert.deepEqual(await wait(turn, 1000, "end"), [], "nor does anybody wait anew");
   clean();
 });
 

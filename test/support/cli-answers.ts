@@ -18,13 +18,18 @@ export interface CommandOutcome {
   readonly err: string;
 }
 
-/** A way to run commands against a daemon that answers so; keys are such as `GET /runs/run_1`. */
+/**
+ * A way to run commands against a daemon that answers so; keys are such as `GET /runs/run_1`; pages of events are
+ * `GET /events?format=json`.
+ */
 export async function commandsOn(t: TestContext, answers: Answers) {
   const daemon = await startFakeDaemon(t, null, (request, response) => {
     const { pathname, searchParams } = new URL(request.url, "http://x");
     const route = `${request.method} ${pathname.replace("/v1/codexd", "")}`;
     const answer = answers[route];
     if (route === "GET /events" && searchParams.get("format") === "json") {
+      const page = answers["GET /events?format=json"];
+      if (typeof page === "function") return page(response, request);
       return answerJson(response, 200, { ok: true, data: { events: [], nextAfter: 0, oldestSeq: 1, headSeq: 10 } });
     }
     if (typeof answer === "function") return answer(response, request);

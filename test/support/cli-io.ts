@@ -23,6 +23,11 @@ export interface FakeIoOptions {
   readonly cwd?: string;
   readonly homeDir?: string;
   readonly stdin?: string;
+  readonly stdinIsTerminal?: boolean;
+  readonly stdoutIsTerminal?: boolean;
+  readonly stderrIsTerminal?: boolean;
+  /** What is typed, a line a question; behind the last one the input is at its end. A promise is typed later. */
+  readonly lines?: ReadonlyArray<string | null | Promise<string | null>>;
   readonly clock?: Clock;
   readonly colours?: boolean;
   readonly alive?: (pid: number) => boolean;
@@ -36,6 +41,7 @@ export function createFakeIo(options: FakeIoOptions = {}): FakeIo {
   const terminated: number[] = [];
   const signalListeners = new Set<readonly [StopSignal, () => void]>();
   const outputListeners = new Set<() => void>();
+  const lines = [...(options.lines ?? [])];
   let holds = 0;
   return {
     env: options.env ?? {},
@@ -47,7 +53,16 @@ export function createFakeIo(options: FakeIoOptions = {}): FakeIo {
       options.onStdout?.(text);
     },
     stderr: (text) => void err.push(text),
+    stdinIsTerminal: options.stdinIsTerminal ?? false,
+    stdoutIsTerminal: options.stdoutIsTerminal ?? false,
+    stderrIsTerminal: options.stderrIsTerminal ?? false,
     readStdin: async () => options.stdin ?? "",
+    readLine: async (signal, question = "") => {
+      if (question !== "") err.push(question);
+      const line = await unlessAborted(lines[0] ?? null, signal);
+      lines.shift();
+      return line;
+    },
     onSignal(signal, listener) {
       const entry = [signal, listener] as const;
       signalListeners.add(entry);
@@ -98,4 +113,20 @@ export function createParts(parts: Partial<CliParts> = {}): CliParts {
     },
     ...parts,
   };
+}
+
+/** What is typed too late stays for the next question. */
+async function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  if (signal === undefined) return value;
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([value, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

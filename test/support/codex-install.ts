@@ -66,8 +66,18 @@ export function codexHomeEnv(dir: string): { CODEX_HOME: string; HOME: string } 
   return { CODEX_HOME: dir, HOME: dir };
 }
 
-/** Makes `dir` a `CODEX_HOME` whose model is the mock on `mockPort`, tried again `streamRetries` times. */
-export function writeCodexHome(dir: string, mockPort: number, streamRetries = 0): void {
+/** A server of tools that Codex must ask about, as it stands in a configuration of Codex's. */
+const MCP_SERVER = `
+[mcp_servers.mini]
+command = ${JSON.stringify(process.execPath)}
+args = [${JSON.stringify(path.join(REPOSITORY, "test", "fixtures", "mcp", "server.mjs"))}]
+`;
+
+/**
+ * Makes `dir` a `CODEX_HOME` whose model is the mock on `mockPort`, tried again `streamRetries` times. With `asking`
+ * Codex has every tool by which it asks its user for something.
+ */
+export function writeCodexHome(dir: string, mockPort: number, streamRetries = 0, asking = false): void {
   mkdirSync(dir, { recursive: true });
   const config = `model = "mock-model"
 model_provider = "mock"
@@ -76,7 +86,7 @@ check_for_update_on_startup = false
 [features]
 plugins = false
 apps = false
-
+${asking ? "default_mode_request_user_input = true\nrequest_permissions_tool = true\n" : ""}
 [analytics]
 enabled = false
 
@@ -88,6 +98,6 @@ requires_openai_auth = false
 supports_websockets = false
 request_max_retries = 0
 stream_max_retries = ${streamRetries}
-`;
+${asking ? MCP_SERVER : ""}`;
   writeFileSync(path.join(dir, "config.toml"), config);
 }

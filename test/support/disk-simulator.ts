@@ -11,7 +11,7 @@ import type { Disk, DiskFile, DiskStat, OpenMode } from "../../src/store/disk.ts
 
 export type Operation =
   | "open" | "write" | "read" | "truncate" | "datasync" | "close" | "readFile" | "stat" | "list" | "makeDirectory"
-  | "chmod" | "rename" | "link" | "unlink" | "syncDirectory";
+  | "chmod" | "rename" | "link" | "unlink" | "removeDirectory" | "syncDirectory";
 
 /** What a test may do to an operation: an error, or for a write how many bytes get through before `error`. */
 export type Fault = { readonly error: Error; readonly written?: number } | undefined;
@@ -87,6 +87,7 @@ export class SimulatedDisk {
       rename: (from, to) => step("rename", from, () => this.#rename(from, to)),
       link: (from, to) => step("link", from, () => this.#link(from, to)),
       unlink: (file) => step("unlink", file, () => this.#unlink(file)),
+      removeDirectory: (directory) => step("removeDirectory", directory, () => this.#removeDirectory(directory)),
       readLink: async (file) => Promise.reject(errnoError("EINVAL", file)),
       openDirectory: async () => ({ fd: -1, close: async () => {} }),
       syncDirectory: (directory) => step("syncDirectory", directory, () => this.#syncDirectory(directory)),
@@ -210,6 +211,12 @@ export class SimulatedDisk {
   /** Directories survive everything: they are made once, before there is anything to lose. */
   #makeDirectory(directory: string): void {
     for (let at = directory; at !== "/"; at = path.dirname(at)) this.#directories.add(at);
+  }
+
+  #removeDirectory(directory: string): void {
+    if (!this.#directories.has(directory)) throw errnoError("ENOENT", directory);
+    if (this.names(directory).length > 0) throw errnoError("ENOTEMPTY", directory);
+    this.#directories.delete(directory);
   }
 
   #rename(from: string, to: string): void {

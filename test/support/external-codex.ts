@@ -41,7 +41,7 @@ export async function prepareExternalCodex(name: string): Promise<ExternalCodex>
   const root = makeWorkDir(name);
   const mock = await startMockModel();
   const home = path.join(root, "home");
-  writeCodexHome(home, mock.port, 0);
+  writeCodexHome(home, mock.port, 0, true);
   const workDir = path.join(root, "work");
   const stateDir = path.join(root, "state");
   mkdirSync(workDir);

@@ -3,6 +3,7 @@
 // Deliberately without rules: it never refuses anything unless it was told to, so that what a test sees is the edge's.
 
 import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
+import type { ApprovalRecord } from "../../src/core/approvals.ts";
 import type { CodexdConfig } from "../../src/core/config.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { runSummary, type RunRecord, type StartRunInput } from "../../src/core/runs.ts";
@@ -11,8 +12,8 @@ import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../../src/service/inputs.ts";
 import type { MetricFamily } from "../../src/service/metrics.ts";
 import type {
-  AcceptedTurn, ListQuery, RunOutput, RunService, RunStream, Services, SessionService, StatusService, StopOutcome,
-  TurnService,
+  AcceptedTurn, ApprovalService, CodexService, ListQuery, RunOutput, RunService, RunStream, Services, SessionService,
+  StatusService, StopOutcome, ThreadService, TurnService, TurnWait, UploadService,
 } from "../../src/service/services.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
@@ -36,7 +37,9 @@ export function makeTurn(changes: Partial<TurnRecord> = {}): TurnRecord {
   return {
     submissionId: "sub_1", turnId: "turn-1", sessionId: "ses_1", threadId: "thread-1", status: "inProgress",
     startedAt: "2025-01-02T03:04:05.678Z", completedAt: null, durationMs: null, input: [{ type: "text", text: "hi" }],
-    finalMessage: null, error: null, tokenUsage: null, firstSeq: 1, lastSeq: null,
+    finalMessage: null, error: null, tokenUsage: null, outputSchema: null, diff: null, approvals: [], liveness: null,
+    structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
+    firstSeq: 1, lastSeq: null,
     ...changes,
   };
 }
@@ -46,7 +49,19 @@ export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
     runId: "run_1", sessionId: null, status: "queued", adapter: "codex-exec", prompt: "do it", purpose: "worker",
     cwd: "/", createdAt: "2025-01-02T03:04:05.678Z", updatedAt: "2025-01-02T03:04:05.678Z", startedAt: null,
     finishedAt: null, error: null, summary: null, finalMessage: null, exitCode: null, tokenUsage: null, metadata: {},
-    result: null,
+    result: null, structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
+    ...changes,
+  };
+}
+
+export function makeApproval(changes: Partial<ApprovalRecord> = {}): ApprovalRecord {
+  return {
+    approvalId: "apr_1", kind: "command", sessionId: "ses_1", threadId: "thread-1", turnId: "turn-1", itemId: "call_1",
+    method: "item/commandExecution/requestApproval", params: {}, requestId: 0, summary: "run echo hi",
+    command: "echo hi", cwd: "/", changes: null, permissions: null, questions: null,
+    allowedDecisions: ["accept", "acceptForSession", "decline", "cancel"], createdAt: "2025-01-02T03:04:05.678Z",
+    expiresAt: null, status: "pending", decision: null, decidedBy: null, rule: null, decidedAt: null, result: null,
+    orphanedBy: null,
     ...changes,
   };
 }
@@ -64,6 +79,11 @@ export class FakeServices implements Services {
   created = true;
   /** What `turns.start` gives as the ended turn. */
   endedTurn: TurnRecord | null = null;
+  /** What `turns.start` says that the turn waits for. */
+  waitsFor: ApprovalRecord[] = [];
+  approval = makeApproval();
+  rpcResult = '{"data":[]}';
+  thread: Record<string, unknown> = { id: "thread-1", name: null };
   nextCursor: string | null = null;
   ready: Readiness = { ready: true, reasons: [] };
   /** While set, `status.status` and `turns.get` with a wait answer only when it resolves. */
@@ -109,16 +129,79 @@ export class FakeServices implements Services {
       this.#note("turns.start", input);
       if ((input.waitMs ?? 0) > 0) await this.#held(signal);
       const { submissionId, turnId } = this.turn;
-      return { session: this.session, submissionId, turnId, turn: this.endedTurn };
+      return { session: this.session, submissionId, turnId, turn: this.endedTurn, approvals: this.waitsFor };
     },
-    get: async (id: string, waitMs: number, signal?: AbortSignal): Promise<TurnRecord> => {
-      this.#note("turns.get", id, waitMs);
+    get: async (id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord> => {
+      this.#note("turns.get", id, waitMs, ...(waitFor === "approval" ? [waitFor] : []));
       if (waitMs > 0) await this.#held(signal);
       return this.turn;
     },
     list: async (query: ListQuery & { sessionId: string | null; status: string | null }) => {
       this.#note("turns.list", query);
       return { records: [this.turn], nextCursor: this.nextCursor };
+    },
+  };
+
+  readonly approvals: ApprovalService = {
+    list: async (query, signal) => {
+      this.#note("approvals.list", query);
+      if (query.waitMs > 0) await this.#held(signal);
+      return { records: [this.approval], nextCursor: this.nextCursor };
+    },
+    get: async (approvalId) => {
+      this.#note("approvals.get", approvalId);
+      return this.approval;
+    },
+    decide: async (approvalId, input) => {
+      this.#note("approvals.decide", approvalId, input);
+      return this.approval;
+    },
+  };
+
+  readonly codex: CodexService = {
+    rpc: async (input) => {
+      this.#note("codex.rpc", input);
+      return this.rpcResult;
+    },
+    about: async () => {
+      this.#note("codex.about");
+      return { version: "0.169.0" };
+    },
+  };
+
+  readonly threads: ThreadService = {
+    list: async (query) => {
+      this.#note("threads.list", query);
+      return { records: [this.thread], nextCursor: this.nextCursor };
+    },
+    read: async (threadId, options) => {
+      this.#note("threads.read", threadId, options);
+      return JSON.stringify({ thread: this.thread });
+    },
+    fork: async (threadId, input) => {
+      this.#note("threads.fork", threadId, input);
+      return this.thread;
+    },
+    archive: async (threadId) => this.#note("threads.archive", threadId),
+    unarchive: async (threadId) => {
+      this.#note("threads.unarchive", threadId);
+      return this.thread;
+    },
+    name: async (threadId, name) => this.#note("threads.name", threadId, name),
+    compact: async (threadId) => this.#note("threads.compact", threadId),
+    review: async (threadId, input) => {
+      this.#note("threads.review", threadId, input);
+      return { turnId: "turn-9", threadId };
+    },
+  };
+
+  readonly uploads: UploadService = {
+    create: async ({ sessionId, mediaType, bytes }) => {
+      this.#note("uploads.create", { sessionId, mediaType, bytes: bytes.length });
+      return {
+        uploadId: "upl_1", sessionId, path: "/state/uploads/ses_1/upl_1.png", mediaType: mediaType ?? "image/png",
+        bytes: bytes.length, createdAt: "2025-01-02T03:04:05.678Z",
+      };
     },
   };
 

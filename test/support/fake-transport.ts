@@ -21,6 +21,8 @@ export interface FakeTransport extends Transport {
   receive(message: Record<string, unknown>): void;
   /** One line from the peer, whatever it holds. */
   receiveText(text: string): void;
+  /** A message from the peer that is longer than the transport takes. */
+  receiveTooLong(head: string): void;
   /** The peer goes. */
   end(reason: Error | null): void;
 }
@@ -59,6 +61,9 @@ export function createFakeTransport(): FakeTransport {
     resume: () => void asked.push("resume"),
     receive: (message) => receiveText(JSON.stringify(message)),
     receiveText,
+    receiveTooLong(head) {
+      if (!closed && handlers?.onTooLong?.(head) !== true) end(new Error("too long"));
+    },
     end,
   };
 }

@@ -26,6 +26,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   const specs = tableSpecs({} as CodexdPaths);
   const records = {
     session: new Map<string, object>(), turn: new Map<string, object>(), run: new Map<string, object>(),
+    approval: new Map<string, object>(),
   };
   const events: CodexdEvent[] = [];
   const listeners = new Set<(batch: EventBatch) => void>();
@@ -47,10 +48,13 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   });
 
   const apply = ({ put, del }: Changes<CodexdTables>): void => {
-    for (const kind of ["session", "turn", "run"] as const) del?.[kind]?.forEach((id) => records[kind].delete(id));
+    for (const kind of ["session", "turn", "run", "approval"] as const) {
+      del?.[kind]?.forEach((id) => records[kind].delete(id));
+    }
     if (put?.session !== undefined) records.session.set(specs.session.idOf(put.session), put.session);
     if (put?.turn !== undefined) records.turn.set(specs.turn.idOf(put.turn), put.turn);
     if (put?.run !== undefined) records.run.set(specs.run.idOf(put.run), put.run);
+    if (put?.approval !== undefined) records.approval.set(specs.approval.idOf(put.approval), put.approval);
   };
 
   const publish = (): void => {
@@ -75,7 +79,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   const settled = (): Promise<void> => (head === last ? Promise.resolve() : new Promise((go) => waiting.push(go)));
 
   return {
-    tables: { session: table("session"), turn: table("turn"), run: table("run") },
+    tables: { session: table("session"), turn: table("turn"), run: table("run"), approval: table("approval") },
     async commit(draft, changes) {
       if (refusing) throw new CodexdError("storage_full", "no space left on the disk");
       const seq = append(draft, changes);

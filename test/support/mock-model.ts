@@ -8,6 +8,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { fileURLToPath } from "node:url";
+import { toolCalls } from "./mock-calls.ts";
 import { NO_FAULT, readScript, type MockScript, type MockStep } from "./mock-script.ts";
 
 export interface MockModel {
@@ -82,7 +83,7 @@ async function answer(script: MockScript, serial: number, earlier: number, respo
   }
   const step = script.steps[script.stepsDone];
   if (step !== undefined) {
-    await stream.write(callOf(step, `${serial}_${script.stepsDone}`));
+    await stream.write(callsOf(step, `${serial}_${script.stepsDone}`));
   } else if (!(await speak(script, `msg_${serial}`, stream, fault))) {
     return;
   }
@@ -119,12 +120,14 @@ async function speak(
   return true;
 }
 
-function callOf(step: MockStep, serial: string): string {
-  const escalation = { sandbox_permissions: "require_escalated", justification: `May I run ${step.command}?` };
-  const args = { cmd: step.command, ...(step.kind === "ESCALATE" ? escalation : {}) };
-  const call = { type: "function_call", id: `fc_${serial}`, call_id: `call_${serial}`, name: "exec_command" };
-  const added = encode("response.output_item.added", { item: { ...call, arguments: "" } });
-  return added + encode("response.output_item.done", { item: { ...call, arguments: JSON.stringify(args) } });
+/** The one response of a step: a call of a tool, or several at once. */
+function callsOf(step: MockStep, serial: string): string {
+  return toolCalls(step).map((call, at) => {
+    const id = `${serial}_${at}`;
+    const item = { type: "function_call", id: `fc_${id}`, call_id: `call_${id}`, ...call };
+    const added = encode("response.output_item.added", { item: { ...item, arguments: "" } });
+    return added + encode("response.output_item.done", { item });
+  }).join("");
 }
 
 function usageOf({ usage }: MockScript): Record<string, unknown> {

@@ -26,7 +26,7 @@ test("the newest user message with a tag is the script", () => {
 test("steps are read in order, and outputs behind the script count as done", () => {
   const input = [user("RUNCMD=a\\; b; ESCALATE=c; TEXT=the end;"), { type: "function_call_output", output: "x" }];
   const script = readScript(input);
-  assert.deepEqual(script.steps, [{ kind: "RUNCMD", command: "a; b" }, { kind: "ESCALATE", command: "c" }]);
+  assert.deepEqual(script.steps, [{ kind: "RUNCMD", value: "a; b" }, { kind: "ESCALATE", value: "c" }]);
   assert.deepEqual([script.stepsDone, script.pieces.join("")], [1, "the end"]);
 });
 

@@ -2,14 +2,20 @@
 //
 // Pure: a request's `input` in, a script out. Everything that a prompt can ask for is in `MockScript`.
 //
-// Tags: RUNCMD=command;  ESCALATE=command;  are steps, one model response each, in the order written.
+// Tags: RUNCMD=command;  ESCALATE=command;  YIELD=ms:command;  PATCH=path:text;  EDIT=path:old:new;  PLAN=a|b;
+//   ASK=question;  PERM=path;  CALL=[namespace.]tool:json;  PARALLEL=command|command;  are steps, one model response
+//   each, in the order written; \; is a semicolon.
 //   DELTAS=n  RATE=n a second  SIZE=characters each  TEXT=words;  USAGE=in:out  shape the final message.
 //   HTTP=status  FAILED=code  CUT=after n deltas  HANG=after n deltas  DELAY=ms  are faults, met by the first TIMES
 //   requests of the turn (all of them without TIMES).
 
+export const MOCK_STEPS = [
+  "RUNCMD", "ESCALATE", "YIELD", "PATCH", "EDIT", "PLAN", "ASK", "PERM", "CALL", "PARALLEL",
+] as const;
+
 export interface MockStep {
-  readonly kind: "RUNCMD" | "ESCALATE";
-  readonly command: string;
+  readonly kind: (typeof MOCK_STEPS)[number];
+  readonly value: string;
 }
 
 export interface MockFault {
@@ -41,8 +47,9 @@ export const NO_FAULT: MockFault = {
   delayMs: null, httpStatus: null, failedCode: null, cutAfter: null, hangAfter: null,
 };
 
-const TAG = /\b(RUNCMD|ESCALATE|DELTAS|RATE|SIZE|TEXT|USAGE|HTTP|FAILED|CUT|HANG|DELAY|TIMES)=/;
-const STEP = /\b(RUNCMD|ESCALATE)=((?:\\.|[^;\\])*);/g;
+const STEP_NAMES = MOCK_STEPS.join("|");
+const TAG = new RegExp(`\\b(${STEP_NAMES}|DELTAS|RATE|SIZE|TEXT|USAGE|HTTP|FAILED|CUT|HANG|DELAY|TIMES)=`);
+const STEP = new RegExp(`\\b(${STEP_NAMES})=((?:\\\\.|[^;\\\\])*);`, "g");
 const DEFAULT_DELTAS = 5;
 
 /** Finds the script in the `input` of a Responses API request; without a tag the newest user message has defaults. */
@@ -57,8 +64,8 @@ export function readScript(input: unknown): MockScript {
 
 function parsePrompt(prompt: string): Omit<MockScript, "position" | "stepsDone"> {
   const steps: MockStep[] = [];
-  const rest = prompt.replace(STEP, (_, kind: MockStep["kind"], command: string) => {
-    steps.push({ kind, command: command.replace(/\\(.)/g, "$1") });
+  const rest = prompt.replace(STEP, (_, kind: MockStep["kind"], value: string) => {
+    steps.push({ kind, value: value.replace(/\\(.)/g, "$1") });
     return " ";
   });
   const usage = /\bUSAGE=(\d+):(\d+)/.exec(rest);

@@ -17,7 +17,7 @@ export interface RealCodex {
   /** Where the sessions work. */
   readonly workDir: string;
   /** Starts a daemon on the state directory and waits until it listens. */
-  start(): Promise<Daemon>;
+  start(flags?: readonly string[]): Promise<Daemon>;
   /** The same without waiting. */
   spawn(): Daemon;
   /** Kills what still runs and removes everything. */
@@ -27,11 +27,16 @@ export interface RealCodex {
 /** Codex tries a broken stream twice again. */
 const STREAM_RETRIES = 2;
 
-export async function prepareRealCodex(name: string): Promise<RealCodex> {
+export interface RealCodexOptions {
+  /** @see writeCodexHome */
+  readonly asking?: boolean;
+}
+
+export async function prepareRealCodex(name: string, { asking = false }: RealCodexOptions = {}): Promise<RealCodex> {
   const root = makeWorkDir(name);
   const mock = await startMockModel();
   const home = path.join(root, "home");
-  writeCodexHome(home, mock.port, STREAM_RETRIES);
+  writeCodexHome(home, mock.port, STREAM_RETRIES, asking);
   const stateDir = path.join(root, "state");
   const workDir = path.join(root, "work");
   mkdirSync(stateDir, { mode: 0o700 });
@@ -51,7 +56,7 @@ export async function prepareRealCodex(name: string): Promise<RealCodex> {
     stateDir,
     logsDir: path.join(stateDir, "logs"),
     workDir,
-    start: async () => keep(await startDaemon(options)),
+    start: async (flags = []) => keep(await startDaemon({ ...options, flags: [...options.flags, ...flags] })),
     spawn: () => keep(spawnDaemon(options)),
     async remove() {
       for (const daemon of daemons) await daemon.kill("SIGKILL");

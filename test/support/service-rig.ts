@@ -2,6 +2,7 @@
 // Nothing is started or timed by itself: a test says what Codex says, and when.
 
 import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { createApprovals, type Approvals, type ApprovalsOptions } from "../../src/service/approvals.ts";
 import { createIngest, type Ingest } from "../../src/service/ingest.ts";
 import { createInterrupts } from "../../src/service/interrupts.ts";
 import type { StartTurnInput } from "../../src/service/inputs.ts";
@@ -14,6 +15,8 @@ import { createThreads } from "../../src/service/threads.ts";
 import { createTurns } from "../../src/service/turns.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import type { SessionRecord } from "../../src/core/records.ts";
+import { createInputItems } from "../../src/service/input-items.ts";
+import { createTurnWait } from "../../src/service/turn-wait.ts";
 import { createFakeAppServer, type FakeAppServer } from "./fake-app-server.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 
@@ -33,9 +36,12 @@ export interface ServiceRig {
   readonly turns: TurnService;
   readonly open: OpenTurns;
   readonly ingest: Ingest;
+  readonly approvals: Approvals;
   readonly index: SessionIndex;
   readonly gate: WorkGate;
   readonly takeUp: TakeUp;
+  /** By `<sessionId>/<uploadId>`, where an upload lies. */
+  readonly uploaded: Map<string, string>;
   /** What Codex notifies. */
   say(method: string, params: Record<string, unknown>): void;
   /** The notifications of a whole turn with one message. */
@@ -48,32 +54,49 @@ export interface ServiceRigOptions {
   readonly clock?: Clock;
   /** The app-server runs elsewhere. */
   readonly remote?: boolean;
+  /** What an earlier daemon has left. */
+  readonly store?: MemoryStore;
+  readonly policy?: ApprovalsOptions["policy"];
+  readonly rules?: ApprovalsOptions["rules"];
 }
 
-export function createServiceRig({ clock = heldClock, remote = false }: ServiceRigOptions = {}): ServiceRig {
-  const store = createMemoryStore(clock);
+export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
+  const { clock = heldClock, remote = false, policy = { default: "ask", timeoutMs: null }, rules = null } = options;
+  const { store = createMemoryStore(clock) } = options;
   const codex = createFakeAppServer();
   const gate = createWorkGate("app-server");
   const index = createSessionIndex(store);
-  let ids = 0;
+  // No id of an earlier daemon's comes again.
+  let ids = store.lastSeq;
   const uuid = (): string => String(++ids).padStart(32, "0");
   const open = createOpenTurns(store, clock, uuid);
+  const approvals = createApprovals({
+    store, open, index, clock, uuid, gate, remote, policy, rules, appServer: () => codex,
+  });
   const ingest = createIngest({
-    store, turns: open, index, clock, appServer: () => codex, explain: (outcome) => outcome,
+    store, turns: open, index, approvals, clock, appServer: () => codex, explain: (outcome) => outcome,
   });
   const interrupts = createInterrupts(codex, clock, open);
   const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default" });
   const sessions = createSessions({
     store, open, threads, index, appServer: codex, interrupts, gate, clock, uuid, remote,
   });
-  const turns = createTurns({ store, open, threads, index, interrupts, gate, clock, remote });
+  const uploaded = new Map<string, string>();
+  const turns = createTurns({
+    store, open, threads, index, interrupts, gate, remote,
+    items: createInputItems({
+      defaultCwd: "/default", remote,
+      uploads: { pathOf: async (sessionId, uploadId) => uploaded.get(`${sessionId}/${uploadId}`) ?? null },
+    }),
+    wait: createTurnWait({ clock, approvals }),
+  });
   const takeUp = createTakeUp({
-    store, open, threads, interrupts, appServer: codex, clock, explain: (outcome) => outcome,
+    store, open, threads, interrupts, approvals, appServer: codex, clock, explain: (outcome) => outcome,
   });
   const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
 
   return {
-    store, codex, sessions, turns, open, ingest, index, gate, takeUp, say,
+    store, codex, sessions, turns, open, ingest, approvals, index, gate, takeUp, uploaded, say,
     sayTurn(threadId, turnId, text, status = "completed") {
       const item = { type: "agentMessage", id: "msg_1", text };
       say("turn/started", { threadId, turn: { id: turnId, status: "inProgress" } });
