@@ -196,7 +196,7 @@ function overridesOf(input: StartTurnInput): TurnOverrides {
 }
 
 /** Overrides stay with Codex for later turns, so the session takes them over and resumes with them. */
-function overridesChange(overrides: TurnOverrides): SessionChange {
+export function overridesChange(overrides: TurnOverrides): SessionChange {
   return (session) => {
     const { approvalPolicy, sandboxPolicy, cwd, model, effort, serviceTier, personality } = overrides;
     const sandbox = sandboxPolicy === undefined ? session.sandbox : sandboxModeOf(sandboxPolicy);

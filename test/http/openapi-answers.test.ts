@@ -91,6 +91,43 @@ test("what a daemon answers is what is described", async (t) => {
   await check("POST", "/v1/codexd/turn", "/v1/codexd/turn", { wrong: 1 });
 });
 
+const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0]).toString("base64");
+
+test("what it answers of approvals, threads, uploads and Codex's own methods is what is described", async (t) => {
+  const { check } = await startService(workDir(t));
+  const made: { data: { session: { sessionId: string; threadId: string } } } = await check(
+    "POST", "/v1/codexd/sessions", "/v1/codexd/sessions", {},
+  );
+  const { sessionId, threadId } = made.data.session;
+  const asking: { data: { approvals: Array<{ approvalId: string }> } } = await check(
+    "POST", "/v1/codexd/turn", "/v1/codexd/turn",
+    { sessionId, input: "REQUEST=item/commandExecution/requestApproval", waitMs: 20_000 },
+  );
+  const [approval] = asking.data.approvals;
+  const one = `/v1/codexd/approvals/${approval?.approvalId ?? ""}`;
+  await check("GET", "/v1/codexd/approvals", "/v1/codexd/approvals");
+  await check("GET", one, "/v1/codexd/approvals/{id}");
+  for (const body of [{ decision: "maybe" }, { decision: "accept" }, { decision: "accept" }]) {
+    await check("POST", one, "/v1/codexd/approvals/{id}", body);
+  }
+  await check("GET", "/v1/codexd/approvals?status=all", "/v1/codexd/approvals");
+  await check("GET", `/v1/codexd/sessions/${sessionId}/turns`, "/v1/codexd/sessions/{id}/turns");
+
+  await check("POST", "/v1/codexd/uploads", "/v1/codexd/uploads", { sessionId, data: PNG });
+  await check("POST", "/v1/codexd/uploads", "/v1/codexd/uploads", { sessionId, data: "AAAA" });
+  await check("GET", "/v1/codexd/codex", "/v1/codexd/codex");
+  for (const method of ["fake/echo", "unknown", "turn/start"]) {
+    await check("POST", "/v1/codexd/rpc", "/v1/codexd/rpc", { method });
+  }
+  await check("GET", "/v1/codexd/threads", "/v1/codexd/threads");
+  await check("GET", `/v1/codexd/threads/${threadId}?turns=1`, "/v1/codexd/threads/{id}");
+  await check("GET", "/v1/codexd/threads/none", "/v1/codexd/threads/{id}");
+  for (const name of ["archive", "unarchive", "compact", "review", "fork"]) {
+    await check("POST", `/v1/codexd/threads/${threadId}/${name}`, `/v1/codexd/threads/{id}/${name}`, {});
+  }
+  await check("POST", `/v1/codexd/threads/${threadId}/name`, "/v1/codexd/threads/{id}/name", { name: "a name" });
+});
+
 const WHOLE: RunRecord = makeRun({
   status: "failed", sessionId: "ses_1", startedAt: "2025-01-02T03:04:05.678Z", finishedAt: "2025-01-02T03:04:05.678Z",
   error: { message: "no", reason: null }, summary: "exit_code:1", exitCode: 1, metadata: { a: "b" },
