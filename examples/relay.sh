@@ -4,8 +4,8 @@
 #   relay.sh WEBHOOK CURSOR_FILE
 #
 # WEBHOOK takes {"text": "…"} by POST, as Slack, Mattermost and many others do. The number of the last event that was
-# told stands in CURSOR_FILE, so that nothing is missed or told twice when this script, codexd or the network ends in
-# between. It needs curl and jq.
+# told stands in CURSOR_FILE, so that nothing is missed when this script, codexd, the chat or the network is away for a
+# while; only what was being told at that very moment may come twice. It needs curl and jq.
 set -euo pipefail
 [ $# = 2 ] || { echo "usage: $0 WEBHOOK CURSOR_FILE" >&2; exit 64; }
 SOCKET=${CODEXD_SOCKET:-${XDG_STATE_HOME:-$HOME/.local/state}/codexd/codexd.sock}
@@ -26,7 +26,9 @@ while true; do
       # A heartbeat has a seq too: everything up to it has been looked at.
       seq=$(jq -r .seq <<< "$line")
       if [ "$(jq -r .type <<< "$line")" != heartbeat ]; then
-        jq -c "{text: ($text)}" <<< "$line" | curl -sS --fail -H 'Content-Type: application/json' -d @- "$1" >/dev/null
+        # Named, since `set -e` does not hold left of `||`: what could not be told must not be passed by.
+        jq -c "{text: ($text)}" <<< "$line" |
+          curl -sS --fail -H 'Content-Type: application/json' -d @- "$1" >/dev/null || exit 1
       fi
       echo "$seq" > "$2"
     done || true

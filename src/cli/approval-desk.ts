@@ -10,6 +10,7 @@ import { CodexdClientError } from "../client/errors.ts";
 import type { ApprovalDecision, ApprovalRecord, DecideApprovalInput } from "../core/approvals.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { EventDetail } from "../core/event.ts";
+import { resultWord } from "./approval-form.ts";
 import { DONE } from "./approval-text.ts";
 import { askApproval } from "./ask-approval.ts";
 import type { CliIo } from "./command.ts";
@@ -46,7 +47,7 @@ export function createApprovalDesk(options: ApprovalDeskOptions): ApprovalDesk {
   const request = (approvalId: string): void => {
     if (open.has(approvalId) || closing.signal.aborted) return;
     const withdrawal = joinAborts([closing.signal]);
-    const entry: Case = { approvalId, withdrawal, mine: false, settledAs: null, needsResult: false };
+    const entry: Case = { approvalId, withdrawal, mine: false, settledAs: null, result: null };
     open.set(approvalId, entry);
     work = work.then(() => handle(entry, options)).catch((error: unknown) => {
       if (withdrawal.signal.aborted) return;
@@ -87,8 +88,8 @@ interface Case {
   mine: boolean;
   /** How it was told to have ended meanwhile. */
   settledAs: string | null;
-  /** No word says yes to it. */
-  needsResult: boolean;
+  /** The whole answer that it takes, where no word says yes to it. */
+  result: string | null;
 }
 
 async function handle(entry: Case, options: ApprovalDeskOptions): Promise<void> {
@@ -98,7 +99,7 @@ async function handle(entry: Case, options: ApprovalDeskOptions): Promise<void> 
   const approval = await client.getApproval(entry.approvalId, { signal });
   // A rule may have been faster; its event tells.
   if (approval.status !== "pending" || signal.aborted) return;
-  entry.needsResult = !approval.allowedDecisions.includes("accept");
+  entry.result = approval.allowedDecisions.includes("accept") ? null : resultWord(approval);
   const word = wordFor(options.mode, approval);
   if (word !== null) {
     screen.note(`${DONE[word]}: ${visible(oneLine(approval.summary))}`);
@@ -131,10 +132,10 @@ async function decide(entry: Case, input: DecideApprovalInput, { client, screen 
 }
 
 /** With the two lines that answer it, to paste. */
-function tellWaiting({ approvalId, needsResult }: Case, why: string | null, options: ApprovalDeskOptions): void {
+function tellWaiting({ approvalId, result }: Case, why: string | null, options: ApprovalDeskOptions): void {
   const { screen, where } = options;
   screen.note(`${why === null ? "" : `${why}; `}${approvalId} waits for one of`);
-  screen.remark(`  codexd approve${where} ${approvalId}${needsResult ? " --result JSON" : ""}\n`);
+  screen.remark(`  codexd approve${where} ${approvalId}${result === null ? "" : ` --result ${result}`}\n`);
   screen.remark(`  codexd deny${where} ${approvalId}\n`);
 }
 

@@ -5,6 +5,8 @@
 
 import { isObject } from "../base/decode.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
+import { visible } from "./event-text.ts";
+import { shellWord } from "./started-text.ts";
 
 export interface FormOption {
   readonly label: string;
@@ -38,6 +40,13 @@ export function formOf(approval: ApprovalRecord): ApprovalForm | null {
   if (approval.kind === "user_input") return questionForm(approval.questions ?? []);
   if (approval.kind !== "mcp_elicitation" || approval.allowedDecisions.includes("accept")) return null;
   return schemaForm(approval.params["requestedSchema"]);
+}
+
+/** What `--result` takes for it as a word of a shell, with what is to be filled in left open; `JSON` without a form. */
+export function resultWord(approval: ApprovalRecord): string {
+  const form = formOf(approval);
+  if (form === null) return "JSON";
+  return visible(shellWord(JSON.stringify(form.result(new Map(form.fields.map(({ id }) => [id, "…"]))))));
 }
 
 function questionForm(questions: readonly unknown[]): ApprovalForm | null {

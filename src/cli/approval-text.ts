@@ -6,6 +6,7 @@
 import { isObject } from "../base/decode.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import { changeName, changeText, factRow, factRows } from "./approval-card.ts";
+import { resultWord } from "./approval-form.ts";
 import { oneLine, visible } from "./event-text.ts";
 import type { Screen } from "./screen.ts";
 
@@ -66,9 +67,11 @@ function ageText(createdAt: string, now: number): string {
   return seconds < 2 * DAY ? `${Math.round(seconds / HOUR)} h ago` : `${Math.round(seconds / DAY)} days ago`;
 }
 
-function takenBy({ allowedDecisions }: ApprovalRecord): string {
-  if (allowedDecisions.length > 0) return allowedDecisions.join(", ");
-  return "a whole answer: codexd approve ID --result JSON";
+function takenBy(approval: ApprovalRecord): string {
+  const { allowedDecisions } = approval;
+  if (allowedDecisions.includes("accept")) return allowedDecisions.join(", ");
+  const whole = `codexd approve ID --result ${resultWord(approval)}`;
+  return allowedDecisions.length === 0 ? `a whole answer: ${whole}` : `${allowedDecisions.join(", ")}; or ${whole}`;
 }
 
 /** Questions are Codex's own objects: what is not there is left out. */

@@ -33,12 +33,21 @@ const CHOICES: readonly Choice[] = [
   { key: "c", decision: "cancel", means: "no, and end the turn" },
 ];
 
+/** Codex goes on with the turn after it, and tells the server that nobody has answered. */
+const DISMISS = "no answer: dismiss it";
+
+function choicesFor({ kind, allowedDecisions }: ApprovalRecord): Choice[] {
+  const allowed = CHOICES.filter(({ decision }) => allowedDecisions.includes(decision));
+  if (kind !== "mcp_elicitation") return allowed;
+  return allowed.map((choice) => (choice.decision === "cancel" ? { ...choice, means: DISMISS } : choice));
+}
+
 /** @throws (rejects) the signal's reason. */
 export async function askApproval(approval: ApprovalRecord, parts: AskParts): Promise<Asked> {
   const { screen } = parts;
   screen.remark(approvalCard(approval, screen.paint));
   const form = formOf(approval);
-  const choices = CHOICES.filter(({ decision }) => approval.allowedDecisions.includes(decision));
+  const choices = choicesFor(approval);
   // A question is its own form: nobody has to say first that it will be answered.
   if (form !== null && approval.kind === "user_input") return fillIn(form, choices, parts);
   const rows = choices.map(({ key, means }): readonly [string, string] => [key, means]);

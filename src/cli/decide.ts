@@ -38,7 +38,7 @@ export const approveCommand: CommandSpec = decider({
 
 export const denyCommand: CommandSpec = decider({
   summary: "refuse what Codex asks for; its turn goes on",
-  flags: [{ name: "cancel", takes: null, summary: "and end the turn" }],
+  flags: [{ name: "cancel", takes: null, summary: "and end the turn; a question of an MCP server's is dismissed" }],
   input: async ({ request }) => byWord(hasFlag(request, "cancel") ? "cancel" : "decline"),
 });
 

@@ -59,8 +59,8 @@ function saidIn({ delta, item, finalMessage }: CodexdEvent["detail"]): string {
 
 /** A Codex item in a few words: its kind, and what it says, runs or changes. */
 export function itemText(item: Record<string, unknown>): string {
-  const { type, text, command, changes } = item;
-  const said = [text, command].find((word) => typeof word === "string") ?? changedPaths(changes);
+  const { type, text, command, message, changes } = item;
+  const said = [text, command, message].find((word) => typeof word === "string") ?? changedPaths(changes);
   return [type, said].filter((word) => typeof word === "string" && word !== "").join(" ");
 }
 

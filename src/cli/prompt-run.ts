@@ -117,7 +117,10 @@ async function printItems(
   }
 }
 
-/** What the agent says whole, when it is said; all else in a line, when it begins. `begun` holds what is not done. */
+/**
+ * What the agent says whole, when it is said; all else in a line, when it begins, and what a command ended with.
+ * `begun` holds what is not done.
+ */
 function printItem({ type, detail }: CodexdEvent, begun: Set<unknown>, io: CliIo): void {
   const { item, itemEvent } = detail;
   if (type !== "run.item" || !isObject(item)) return;
@@ -127,6 +130,7 @@ function printItem({ type, detail }: CodexdEvent, begun: Set<unknown>, io: CliIo
   else begun.add(item["id"]);
   if (item["type"] !== "agent_message") {
     if (!known) io.stderr(`${plain(itemText(item))}\n`);
+    if (done && typeof item["exit_code"] === "number") io.stderr(`  exited with ${item["exit_code"]}\n`);
   } else if (done) io.stdout(`${printable(String(item["text"] ?? ""))}\n`);
 }
 

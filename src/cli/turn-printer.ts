@@ -28,8 +28,9 @@ export function printedTypes(streams: boolean): string[] {
 
 export function createTurnPrinter(screen: Screen, streams: boolean): TurnPrinter {
   const answer = createAnswer(screen, streams);
-  /** Items that have begun and not ended, by id. */
+  /** Items that have begun and not ended, and those that have ended, by id. */
   const begun = new Set<unknown>();
+  const ended = new Set<unknown>();
 
   const begin = (item: Item): void => {
     if (begun.has(item["id"])) return;
@@ -40,7 +41,9 @@ export function createTurnPrinter(screen: Screen, streams: boolean): TurnPrinter
 
   const complete = (item: Item): void => {
     if (item["type"] === "agentMessage") return answer.completed(String(item["id"]), String(item["text"] ?? ""));
-    // Codex 0.116 does not tell the beginning of what it asks about.
+    // Codex 0.116 does not tell the beginning of what it asks about, and twice the end of a change that is declined.
+    if (ended.has(item["id"])) return;
+    ended.add(item["id"]);
     begin(item);
     begun.delete(item["id"]);
     const text = ending(item, screen);

@@ -50,6 +50,16 @@ describe("the list", () => {
     ]);
   });
 
+  test("of a form shows the whole answer that it takes", async (t) => {
+    const form = makeApproval({
+      kind: "mcp_elicitation", command: null, cwd: null, allowedDecisions: ["decline", "cancel"],
+      params: { requestedSchema: { type: "object", properties: { name: { type: "string" } } } },
+    });
+    const { command: codexd } = await commandsOn(t, { "GET /approvals": list([form]) });
+    const { out } = await codexd(["approvals"]);
+    assert.match(out, /^  takes +decline, cancel; or codexd approve ID --result '.*"content":{"name":"…"}}'$/m);
+  });
+
   test("of all says what has become of each", async (t) => {
     const approvals = [
       makeApproval(RESOLVED),

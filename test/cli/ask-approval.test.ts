@@ -130,7 +130,7 @@ describe("a form of an MCP server's", () => {
       "y", "Ada", "1.5", "x", "36", "1e999", "1.5", "2", "2", "1", "");
     const content = { name: "Ada", age: 36, size: 1.5, sure: false, size2: "l", way: "a" };
     assert.deepEqual(asked, { result: { action: "accept", content } });
-    assert.match(err, /\[y\] yes, and fill in what it asks for\n  \[n\] no\n  \[c\] no, and end the turn\ny\/n\/c\? /);
+    assert.match(err, /\[y\] yes, and fill in what it asks for\n  \[n\] no\n  \[c\] no answer: dismiss it\ny\/n\/c\? /);
     assert.match(err, /Name: yours\ntext: .*  age\na whole number: a whole number: a whole number: /s);
     assert.match(err, /size2\n    1\. small\n    2\. l\n1 to 2: .*1\. A\n    2\. b\n/s);
     assert.match(err, /more\ntext, or empty for none: $/);

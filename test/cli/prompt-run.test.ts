@@ -28,14 +28,19 @@ describe("a run", () => {
     const command = { type: "command_execution", command: "ls\u001b[2J" };
     const { command: codexd, daemon } = await commandsOn(t, answersFor({ status: "completed" },
       { type: "run.started", detail: { runId: "run_1" } },
-      item("item.started", command), item("item.updated", command), item("item.completed", command),
+      item("item.started", command), item("item.updated", command),
+      item("item.completed", { ...command, exit_code: 3 }),
+      item("item.completed", { type: "error", message: "Reconnecting... 1/2" }),
       item("item.completed", { type: "file_change", changes: [{ path: "/a", kind: "add" }, { path: "/b" }] }),
       item("item.started", { type: "agent_message", text: "He" }),
       item("item.completed", { type: "agent_message", text: "Hello,\nAda\u0007" }), END));
     const flags = ["--cwd", "sub", "--model", "m", "--profile", "p", "--sandbox", "read-only", "--skip-git-repo-check"];
     const { code, out, err } = await codexd(["run", "say hello", ...flags]);
     assert.deepEqual([code, out], [0, "Hello,\nAda \n"]);
-    assert.equal(err, "codexd: run_1 is queued\ncommand_execution ls [2J\nfile_change /a, /b\n");
+    assert.equal(err, [
+      "codexd: run_1 is queued\ncommand_execution ls [2J\n  exited with 3\nerror Reconnecting... 1/2\n",
+      "file_change /a, /b\n",
+    ].join(""));
     assert.deepEqual(JSON.parse(daemon.seen.find(({ method }) => method === "POST")?.body ?? ""), {
       prompt: "say hello", cwd: "/home/ada/repo/sub", model: "m", profile: "p", sandbox: "read-only",
       skipGitRepoCheck: true,

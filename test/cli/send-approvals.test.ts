@@ -189,6 +189,10 @@ describe("an approval during send, by a word", () => {
     const left = await ask(t, { record: question, flags, when: /waits/, then: [finished()] });
     assert.deepEqual(left.decided, []);
     assert.match(left.err, /^codexd: Codex asks: run ls; apr_1 waits for one of\n  codexd approve .* --result JSON\n/);
+    const asks = { ...question, questions: [{ id: "it's", question: "Which?", options: null }] };
+    const formed = await ask(t, { record: asks, flags, when: /waits/, then: [finished()] });
+    const word = String.raw`'{"answers":{"it'\''s":{"answers":["…"]}}}'`;
+    assert.ok(formed.err.includes(` apr_1 --result ${word}\n`), formed.err);
   });
 
   test("without a terminal and a word it waits for others", async (t) => {

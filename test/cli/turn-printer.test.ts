@@ -134,6 +134,12 @@ describe("what is done", () => {
     }
   });
 
+  test("an end that Codex 0.116 tells twice is told once", () => {
+    const item = { type: "fileChange", id: "f1", status: "declined", changes: [{ path: "/a", kind: { type: "add" } }] };
+    const end = { type: "app-server.item.completed", detail: { item } };
+    assert.equal(print([end, end]).err, "add /a (declined)\n");
+  });
+
   test("a retry is told with its reason, the error that ends the turn with its end", () => {
     assert.equal(print([retry({ additionalDetails: "status\n500" })]).err, "Reconnecting... 1/2: status 500\n");
     assert.equal(print([retry({ message: undefined })]).err, "trying again\n");
