@@ -208,6 +208,10 @@ export const LIMITS = {
   receiptItemsMax: 10_000,
   /** Of one command in a receipt; what is longer is a script, and whole in the event of its item. */
   receiptCommandCharsMax: 16 * KIB,
+  /** Of all commands in a receipt: the room of hundreds of long ones; behind that each is cut to what is below. */
+  receiptCommandsCharsMax: 4 * MIB,
+  /** Enough to know a command by. */
+  receiptCommandCharsKept: 256,
   /** Of a receipt's diff, which is in memory and in each checkpoint; what is longer is cut behind a line. */
   receiptDiffCharsMax: MIB,
   /** Turns that have ended with a command still running, whose late end is still taken into the receipt. */

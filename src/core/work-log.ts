@@ -29,6 +29,8 @@ export class WorkLog {
   readonly #open = new Map<string, OpenCommand>();
   readonly #changes = new Map<string, readonly FileChangeReceipt[]>();
   #changeCount = 0;
+  /** Of all commands. */
+  #chars = 0;
   /** Most commands run where the one before did: the text is kept once. */
   #cwd: string | null = null;
 
@@ -50,6 +52,7 @@ export class WorkLog {
 
   /** It was declined, or has come to its end without having begun. */
   dropCommand(itemId: string): void {
+    this.#chars -= this.#commands.get(itemId)?.command.length ?? 0;
     this.#commands.delete(itemId);
     this.#open.delete(itemId);
   }
@@ -136,7 +139,10 @@ export class WorkLog {
   #add(itemId: string, { command, cwd }: CommandFacts): Command | undefined {
     if (this.#commands.has(itemId) || this.#commands.size >= LIMITS.receiptItemsMax) return undefined;
     if (cwd !== this.#cwd) this.#cwd = cwd;
-    const added: Command = { command: cutCommand(command), cwd: this.#cwd, exitCode: null, durationMs: null };
+    const room = Math.max(LIMITS.receiptCommandsCharsMax - this.#chars, LIMITS.receiptCommandCharsKept);
+    const text = cutCommand(command, room);
+    this.#chars += text.length;
+    const added: Command = { command: text, cwd: this.#cwd, exitCode: null, durationMs: null };
     this.#commands.set(itemId, added);
     return added;
   }
@@ -150,7 +156,9 @@ export function changesMark(changes: readonly FileChangeReceipt[]): string {
   return JSON.stringify(["changes", changes]);
 }
 
-function cutCommand(command: string): string {
-  const most = LIMITS.receiptCommandCharsMax;
-  return command.length <= most ? command : `${command.slice(0, most - 1)}…`;
+function cutCommand(command: string, room = LIMITS.receiptCommandCharsMax): string {
+  const most = Math.min(room, LIMITS.receiptCommandCharsMax);
+  if (command.length <= most) return command;
+  // A copy: a slice keeps all that it was cut from in memory.
+  return Buffer.from(`${command.slice(0, most - 1)}…`, "utf16le").toString("utf16le");
 }

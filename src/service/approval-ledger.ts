@@ -10,13 +10,13 @@ import { isoTime, type Clock, type Timer } from "../base/clock.ts";
 import { isWithheld } from "../codex/server-answers.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { EventDraft } from "../core/event.ts";
+import type { Changes } from "../store/types.ts";
 import type { AppServerGate } from "./app-server.ts";
 import {
   orphanedEvent, orphanedRecord, requestedEvent, resolvedEvent, resolvedRecord, type Decision, type TurnName,
 } from "./approval-records.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import { observe, type Receipt } from "./receipts.ts";
-import type { Changes } from "../store/types.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { countApproval, type Tally } from "./tally.ts";
 import type { WorkGate } from "./work-gate.ts";

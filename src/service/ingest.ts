@@ -153,6 +153,8 @@ export function createIngest(options: IngestOptions): Ingest {
 
     disconnected() {
       paused = false;
+      // Until they are taken up again nobody here knows what they do.
+      for (const turn of turns.all()) turn.receipt.reconnecting = turn.asked;
       approvals.disconnected();
     },
   };

@@ -1,19 +1,25 @@
-// Turns that have ended with commands still running: what those come to is taken into the receipt all the same.
+// Turns that have ended with commands still running, or with questions of sub-agents still open: what those come to
+// is taken into the receipt all the same.
 //
-// Codex tells their ends behind the turn's, under its id. Only the places of the commands are kept here, the receipt
-// is the record's. Invariants: bounded, the oldest is given up first; a record that is gone is not made again.
+// Codex tells the commands' ends behind the turn's, under its id; a sub-agent outlives its turn, and so do its
+// questions. Only places are kept here, the receipt is the record's. Invariants: bounded, the oldest is given up first;
+// a record that is gone is not made again.
 
 import { isObject } from "../base/decode.ts";
 import { noteItemCompleted } from "../codex/turn-items.ts";
-import type { EventDraft } from "../core/event.ts";
+import type { ApprovalReceipt } from "../core/approvals.ts";
+import type { EventDetail, EventDraft } from "../core/event.ts";
 import { turnKey, type TurnRecord } from "../core/records.ts";
 import { WorkLog } from "../core/work-log.ts";
 import type { Changes } from "../store/types.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 
 export interface LateTurns {
-  /** @param running the items of its commands that run on, with their places in the record. */
-  keep(ended: TurnRecord, running: ReadonlyMap<string, number>): void;
+  /**
+   * @param running the items of its commands that run on, with their places in the record.
+   * @param undecided the ids of its approvals that are still to be decided.
+   */
+  keep(ended: TurnRecord, running: ReadonlyMap<string, number>, undecided: ReadonlySet<string>): void;
   /** What an event changes on the record of a turn that has ended; to be written in the event's own line. */
   changes(event: Pick<EventDraft, "type" | "detail">): Changes<CodexdTables> | undefined;
 }
@@ -25,10 +31,29 @@ interface LateTurn {
 
 export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number): LateTurns {
   const kept = new Map<string, LateTurn>();
+  /** The keys of the turns that list them, by their own ids. */
+  const undecided = new Map<string, string>();
+
+  /** One that is decided is kept on: a decision that could not be told to Codex any more becomes none. */
+  const decide = ({ approvalId, decision, decidedBy }: EventDetail): Changes<CodexdTables> | undefined => {
+    const key = undecided.get(String(approvalId));
+    const record = key === undefined ? undefined : store.tables.turn.get(key);
+    const place = record?.approvals.findIndex((approval) => approval.approvalId === approvalId) ?? -1;
+    const before = record?.approvals[place];
+    if (record === undefined || before === undefined) return undefined;
+    if (before.decision === decision && before.decidedBy === decidedBy) return undefined;
+    const said = { decision, decidedBy } as Pick<ApprovalReceipt, "decision" | "decidedBy">;
+    return { put: { turn: { ...record, approvals: record.approvals.with(place, { ...before, ...said }) } } };
+  };
 
   return {
-    keep(ended, running) {
+    keep(ended, running, asked) {
       const { threadId, turnId } = ended;
+      for (const approvalId of asked) {
+        undecided.set(approvalId, turnKey(ended));
+        const [oldest] = undecided.keys();
+        if (undecided.size > most && oldest !== undefined) undecided.delete(oldest);
+      }
       if (running.size === 0 || threadId === null || turnId === null) return;
       kept.set(nameOf(threadId, turnId), { key: turnKey(ended), running: new Map(running) });
       const [oldest] = kept.keys();
@@ -36,6 +61,7 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
     },
 
     changes({ type, detail }) {
+      if (type === "approval.resolved" || type === "approval.orphaned") return decide(detail);
       if (kept.size === 0 || type !== "app-server.item.completed") return undefined;
       const { threadId, turnId, itemId, item } = detail;
       if (typeof itemId !== "string" || !isObject(item)) return undefined;

@@ -245,7 +245,7 @@ export function createOpenTurns(
           ? { put: { turn: record } }
           : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
       });
-      late.keep(record, turn.receipt.work.running());
+      late.keep(record, turn.receipt.work.running(), turn.receipt.approvals.pending);
       tally.turns[outcome.status] += 1;
       turn.record = record;
       turn.answered.set(true);

@@ -48,6 +48,7 @@ export async function endAbandonedTurns(
 function reopen(store: CodexdStore, turn: TurnRecord, receipt: Receipt, { open, endpoint }: OutlivingTurns): boolean {
   const session = store.tables.session.get(turn.sessionId);
   if (session?.endpoint !== endpoint || open.ofSession(turn.sessionId) !== undefined) return false;
+  receipt.reconnecting = true;
   open.reopen(session, turn, receipt);
   return true;
 }

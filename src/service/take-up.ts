@@ -121,6 +121,7 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
     open.accept(turn, told.turnId);
     if (turn.record.turnId !== told.turnId) turn.innerTurnId = told.turnId;
     turn.receipt.started = true;
+    turn.receipt.reconnecting = false;
     turn.progressMonotonicMs = clock.monotonic();
     const known = knownIds(turn.receipt.work, told.items);
     for (const item of told.items) {

@@ -63,6 +63,19 @@ test("a command is cut where it is too long", () => {
   }
 });
 
+test("long commands share a room; behind it each is cut shorter, and one that is dropped gives its part back", () => {
+  const { receiptCommandCharsMax: one, receiptCommandsCharsMax: all, receiptCommandCharsKept: kept } = LIMITS;
+  const log = new WorkLog();
+  for (let n = 0; n < all / one; n += 1) log.endCommand(`c${n}`, end("x".repeat(one)));
+  assert.equal(names(log).join("").length, all);
+  log.endCommand("fits", end("y".repeat(kept)));
+  log.endCommand("long", end("y".repeat(kept + 1)));
+  assert.deepEqual(names(log).slice(-2), ["y".repeat(kept), `${"y".repeat(kept - 1)}…`]);
+  for (const dropped of ["c0", "c0", "fits", "long"]) log.dropCommand(dropped);
+  for (const again of ["a", "b"]) log.endCommand(again, end("z".repeat(one)));
+  assert.deepEqual(names(log).slice(-2).map(({ length }) => length), [one, kept]);
+});
+
 test("commands fit up to their number; one that is dropped makes room", () => {
   const log = new WorkLog();
   for (let n = 0; n < LIMITS.receiptItemsMax; n += 1) log.beginCommand(`c${n}`, facts("x"), true);

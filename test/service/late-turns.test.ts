@@ -23,7 +23,7 @@ function setUp(most = 10) {
   const late = createLateTurns({ tables }, most);
   const keep = (record: TurnRecord, running: ReadonlyArray<[string, number]> = [["b", 1], ["c", 2]]): void => {
     records.set(record.submissionId ?? "", record);
-    late.keep(record, new Map(running));
+    late.keep(record, new Map(running), new Set(record.approvals.map(({ approvalId }) => approvalId)));
   };
   const tell = (turnId: string, itemId: string, more: Record<string, unknown> = {}): TurnRecord | undefined => {
     const item = { type: "commandExecution", id: itemId, status: "completed", exitCode: 7, durationMs: 8, ...more };
@@ -32,7 +32,14 @@ function setUp(most = 10) {
     if (changed !== undefined) records.set(changed.submissionId ?? "", changed);
     return changed;
   };
-  return { records, late, keep, tell };
+  const decide = (approvalId: string, decision: string | null): TurnRecord | undefined => {
+    const type = decision === null ? "approval.orphaned" : "approval.resolved";
+    const detail = { approvalId, decision, decidedBy: decision === null ? null : "client" };
+    const changed = late.changes({ type, detail })?.put?.turn;
+    if (changed !== undefined) records.set(changed.submissionId ?? "", changed);
+    return changed;
+  };
+  return { records, late, keep, tell, decide };
 }
 
 test("each command's end comes into its place, once, and nothing else is changed", () => {
@@ -72,5 +79,33 @@ test("only so many turns are kept, the newest", () => {
     keep(turn("1"));
     keep(turn("2"));
     assert.deepEqual([tell("turn-1", "b") !== undefined, tell("turn-2", "b") !== undefined], [kept, true]);
+  }
+});
+
+const asked = (submissionId: string, ...ids: string[]): TurnRecord => ({
+  ...turn(submissionId),
+  approvals: ids.map((approvalId) => ({ approvalId, kind: "command", decision: null, decidedBy: null })),
+});
+
+test("a decision that comes behind the end is the receipt's too, and none again when Codex cannot be told", () => {
+  const { keep, decide, records } = setUp();
+  keep(asked("1", "a", "b"), []);
+  const decided = decide("b", "accept");
+  assert.deepEqual(decided?.approvals.map(({ decision, decidedBy }) => [decision, decidedBy]), [
+    [null, null], ["accept", "client"],
+  ]);
+  assert.deepEqual({ ...decided, approvals: [] }, { ...asked("1"), approvals: [] });
+  assert.deepEqual(decide("b", null), asked("1", "a", "b"));
+  assert.equal(decide("a", null), undefined, "it was none");
+  assert.equal(decide("c", "accept"), undefined, "no turn lists it");
+  records.delete("1");
+  assert.equal(decide("a", "accept"), undefined);
+});
+
+test("only so many undecided approvals are kept, the newest", () => {
+  for (const [most, kept] of [[2, true], [1, false]] as const) {
+    const { keep, decide } = setUp(most);
+    keep(asked("1", "a", "b"), []);
+    assert.deepEqual([decide("a", "accept") !== undefined, decide("b", "accept") !== undefined], [kept, true]);
   }
 });

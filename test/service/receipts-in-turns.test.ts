@@ -119,3 +119,16 @@ for (const [version, ids] of [["0.169", ["call_1", "call_2", "call_3"]], ["0.116
     assert.deepEqual(record().fileChanges, [{ path: "/a", kind: "add" }]);
   });
 }
+
+test("a turn says that the connection to its app-server is away, until it is taken up again", async () => {
+  const rig = createServiceRig({ remote: true });
+  const { threadId, submissionId } = await running(rig);
+  const item = { ...COMMAND, id: "call_1", status: "inProgress", exitCode: null };
+  rig.say("item/started", { threadId, turnId: "turn-1", item });
+  const state = async () => (await rig.turns.get(submissionId, 0)).liveness?.state;
+  assert.equal(await state(), "tool");
+  cut(rig);
+  assert.equal(await state(), "reconnecting");
+  await comeBack(rig, [{ id: "turn-1", status: "inProgress", items: [item] }]);
+  assert.equal(await state(), "tool");
+});
