@@ -21,17 +21,18 @@ text='if .type == "approval.requested" then
 
 while true; do
   after=$(cat "$2" 2>/dev/null || echo 0)
-  curl -sSN --fail --unix-socket "$SOCKET" "http://codexd/v1/codexd/events?format=ndjson&after=$after&type=$TYPES" |
-    while read -r line; do
-      # A heartbeat has a seq too: everything up to it has been looked at.
-      seq=$(jq -r .seq <<< "$line")
-      if [ "$(jq -r .type <<< "$line")" != heartbeat ]; then
-        # Named, since `set -e` does not hold left of `||`: what could not be told must not be passed by.
-        jq -c "{text: ($text)}" <<< "$line" |
-          curl -sS --fail -H 'Content-Type: application/json' -d @- "$1" >/dev/null || exit 1
-      fi
-      echo "$seq" > "$2"
-    done || true
+  exec 3< <(exec curl -sSN --fail --unix-socket "$SOCKET" \
+    "http://codexd/v1/codexd/events?format=ndjson&after=$after&type=$TYPES")
+  events=$!
+  while read -r line <&3; do
+    if [ "$(jq -r .type <<< "$line")" != heartbeat ]; then
+      jq -c "{text: ($text)}" <<< "$line" |
+        curl -sS --fail -H 'Content-Type: application/json' -d @- "$1" >/dev/null || break
+    fi
+    # Only behind what was told. A heartbeat has a number too: everything up to it has been looked at.
+    jq -r .seq <<< "$line" > "$2"
+  done
   # codexd is being started again, or the chat is away: what was not told comes again.
+  kill "$events" 2>/dev/null || true
   sleep 1
 done
