@@ -65,6 +65,8 @@ export function hasBody(headers: HeaderFields): boolean {
 export async function readBody(
   request: IncomingMessage, headers: HeaderFields, { bytesMax, raw, beforeRead }: BodyOptions,
 ): Promise<RequestBody> {
+  // Most requests have none, and few routes take anything but JSON.
+  if (raw === null && !hasBody(headers)) return EMPTY_BODY;
   const told = Number(headers.get("content-length") ?? 0);
   const sent = headers.get("content-type");
   const mediaType = [JSON_TYPE, ...(raw?.types ?? [])].find((type) => isMediaType(sent, type)) ?? null;

@@ -16,49 +16,64 @@ export interface Router {
   match(path: string): PathMatch | null;
 }
 
-interface Place {
-  readonly segments: readonly string[];
-  readonly routes: Map<string, Route>;
+/** What may stand behind the segments that lead here. */
+interface Node {
+  readonly literals: Map<string, Node>;
+  /** Whatever segment comes, but an empty one. */
+  param: Node | null;
+  /** What a path has that ends here: its routes, and the names of its params in their order. */
+  place: { readonly names: readonly string[]; readonly routes: Map<string, Route> } | null;
 }
 
 export function createRouter(routes: readonly Route[]): Router {
-  const places = new Map<string, Place>();
-  for (const route of routes) {
-    const place = places.get(route.path) ?? { segments: segmentsOf(route.path), routes: new Map<string, Route>() };
-    place.routes.set(route.method, route);
-    places.set(route.path, place);
-  }
-  const withParams = [...places.values()].filter(({ segments }) => segments.some((segment) => segment.startsWith(":")));
+  const root = createNode();
+  for (const route of routes) place(root, route);
+  const values: string[] = [];
   return {
     match(path) {
-      const place = path.includes(":") ? undefined : places.get(path);
-      if (place !== undefined) return { routes: place.routes, params: {} };
-      const segments = segmentsOf(path);
-      // Also a path without `:params`, whose trailing slash has gone.
-      const plain = places.get(`/${segments.join("/")}`);
-      if (plain !== undefined && !withParams.includes(plain)) return { routes: plain.routes, params: {} };
-      for (const candidate of withParams) {
-        const params = paramsOf(candidate.segments, segments);
-        if (params !== null) return { routes: candidate.routes, params };
-      }
-      return null;
+      values.length = 0;
+      const end = path.length > 1 && path.endsWith("/") ? path.length - 1 : path.length;
+      const found = find(root, path, 1, end, values);
+      if (found === null) return null;
+      const params: Record<string, string> = {};
+      found.names.forEach((name, i) => (params[name] = decodeURIComponent(values[i] ?? "")));
+      return { routes: found.routes, params };
     },
   };
 }
 
-function segmentsOf(path: string): string[] {
-  const end = path.length > 1 && path.endsWith("/") ? path.length - 1 : path.length;
-  return path.slice(1, end).split("/");
+function place(root: Node, route: Route): void {
+  const names: string[] = [];
+  let node = root;
+  for (const segment of route.path.slice(1).split("/")) {
+    if (segment.startsWith(":")) {
+      names.push(segment.slice(1));
+      node = node.param ??= createNode();
+    } else {
+      const next = node.literals.get(segment) ?? createNode();
+      node.literals.set(segment, next);
+      node = next;
+    }
+  }
+  node.place ??= { names, routes: new Map() };
+  node.place.routes.set(route.method, route);
 }
 
-function paramsOf(pattern: readonly string[], segments: readonly string[]): Record<string, string> | null {
-  if (pattern.length !== segments.length) return null;
-  const params: Record<string, string> = {};
-  for (let i = 0; i < pattern.length; i += 1) {
-    const wanted = pattern[i] ?? "";
-    const segment = segments[i] ?? "";
-    if (wanted.startsWith(":") && segment !== "") params[wanted.slice(1)] = decodeURIComponent(segment);
-    else if (wanted !== segment) return null;
-  }
-  return params;
+/** A literal goes before a param; `values` gets those of the params, in their order. Costs the path's own length. */
+function find(node: Node, path: string, from: number, end: number, values: string[]): Node["place"] {
+  if (from > end) return node.place;
+  const slash = path.indexOf("/", from);
+  const to = slash === -1 || slash > end ? end : slash;
+  const segment = path.slice(from, to);
+  const literal = node.literals.get(segment);
+  const found = literal === undefined ? null : find(literal, path, to + 1, end, values);
+  if (found !== null || node.param === null || segment === "") return found;
+  values.push(segment);
+  const behind = find(node.param, path, to + 1, end, values);
+  if (behind === null) values.pop();
+  return behind;
+}
+
+function createNode(): Node {
+  return { literals: new Map(), param: null, place: null };
 }
