@@ -31,6 +31,8 @@ export interface ProcessQuery {
   readonly root?: ProcessIdentity | undefined;
   /** Only of these, and of what they have started: for a mark that others may carry too. */
   readonly descendantsOf?: ProcessIdentity | undefined;
+  /** With it also what has left that descent, where it carries this too; without a descent whatever carries both. */
+  readonly strayMark?: string | undefined;
 }
 
 export interface ProcessTree {
@@ -82,10 +84,13 @@ export function createProcessTree(options: ProcessTreeOptions = {}): ProcessTree
   };
 
   /** `blank` is what shows no environment: another user's process, or one that is just becoming another program. */
-  const lookAt = ({ pid }: ProcessEntry, marks: readonly string[]): "marked" | "unmarked" | "blank" => {
+  const lookAt = (
+    { pid }: ProcessEntry, marks: readonly string[], also?: string,
+  ): "marked" | "unmarked" | "blank" => {
     const environment = read(fileOf(pid, "environ"));
     if (environment === "") return "blank";
-    return marks.some((mark) => `\0${environment}`.includes(`\0${mark}\0`)) ? "marked" : "unmarked";
+    const carries = (mark: string): boolean => `\0${environment}`.includes(`\0${mark}\0`);
+    return marks.some(carries) && (also === undefined || carries(also)) ? "marked" : "unmarked";
   };
 
   const send = (pid: number, signal: NodeJS.Signals): boolean => {
@@ -101,26 +106,28 @@ export function createProcessTree(options: ProcessTreeOptions = {}): ProcessTree
   return {
     identify,
     isAlive,
-    async find({ marks, root: top, descendantsOf }) {
+    async find({ marks, root: top, descendantsOf, strayMark }) {
       const pause = createPause();
       const all = await list(pause);
       const spared = ancestorsOf(all, ownPid);
       const below = descendantsOf === undefined ? undefined : descendantsIn(all, aliveIn(all, descendantsOf));
+      const isStray = ({ pid }: ProcessEntry): boolean => strayMark !== undefined && below?.has(pid) !== true;
       const found = top === undefined ? new Set<number>() : familyOf(all, top);
       // What is older than the root cannot be the root's: it need not be looked into.
-      const since = Math.max(top?.startTime ?? 0, descendantsOf?.startTime ?? 0);
+      const since = Math.max(top?.startTime ?? 0, strayMark === undefined ? (descendantsOf?.startTime ?? 0) : 0);
       const blank: ProcessEntry[] = [];
       for (const entry of all.values()) {
         if (spared.has(entry.pid) || found.has(entry.pid) || entry.startTime < since) continue;
-        if (below?.has(entry.pid) === false) continue;
-        const look = lookAt(entry, marks);
+        if (below?.has(entry.pid) === false && !isStray(entry)) continue;
+        const look = lookAt(entry, marks, isStray(entry) ? strayMark : undefined);
         if (look === "marked") found.add(entry.pid);
         if (look === "blank") blank.push(entry);
         await pause();
       }
       if (blank.length > 0) await setTimeout(SECOND_LOOK_MS);
       for (const entry of blank) {
-        if (lookAt(entry, marks) === "marked" && isAlive(entry)) found.add(entry.pid);
+        const look = lookAt(entry, marks, isStray(entry) ? strayMark : undefined);
+        if (look === "marked" && isAlive(entry)) found.add(entry.pid);
       }
       const whole = descendantsIn(all, found);
       return [...all.values()].filter(({ pid }) => whole.has(pid) && !spared.has(pid));
@@ -149,7 +156,8 @@ function createPause(): () => Promise<void> {
   };
 }
 
-function pidsIn(root: string): number[] {
+/** The numbers of all processes, lowest first; none where there is no such file system. */
+export function pidsIn(root: string): number[] {
   try {
     return readdirSync(root).filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b);
   } catch {
@@ -158,8 +166,8 @@ function pidsIn(root: string): number[] {
   }
 }
 
-/** Empty where it has gone, or is another user's. */
-function read(file: string): string {
+/** A file of the process file system; empty where the process has gone, or is another user's. */
+export function read(file: string): string {
   try {
     // Arguments and environments are bytes; nothing that is looked for is outside of ASCII.
     return readFileSync(file, "latin1");

@@ -111,6 +111,19 @@ test("what a marked process has started is found without the mark, but codexd ne
   assert.deepEqual(await pids(tree.find({ marks: [MARK] })), [6, 60, 61]);
 });
 
+test("what has left the descent is found by a second mark, and nobody else's with the first alone", async (t) => {
+  const { tree } = createFakeProc(t, [
+    { pid: 70 }, { pid: 71, ppid: 70, env: [MARK] }, { pid: 72, ppid: 70, env: ["OWN=d1"] },
+    { pid: 80, env: [MARK, "OWN=d1"] }, { pid: 81, ppid: 80 }, { pid: 60, env: ["OWN=d1", MARK] },
+    { pid: 82, env: [MARK] }, { pid: 83, env: [MARK, "OWN=d2"] }, { pid: 84, env: ["OWN=d1"] },
+  ]);
+  const query = { marks: [MARK], strayMark: "OWN=d1" };
+  const child = { pid: 70, startTime: 70 };
+  assert.deepEqual(await pids(tree.find({ ...query, descendantsOf: child })), [60, 71, 80, 81]);
+  assert.deepEqual(await pids(tree.find({ ...query, descendantsOf: { pid: 70, startTime: 7 } })), [60, 80, 81]);
+  assert.deepEqual(await pids(tree.find(query)), [60, 80, 81]);
+});
+
 test("a signal reaches the process that was meant, never another with its number", (t) => {
   const { tree, killed, put, remove } = createFakeProc(t, [{ pid: 50 }, { pid: 51, state: "Z" }]);
   const target = { pid: 50, startTime: 50 };

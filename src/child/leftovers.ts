@@ -1,0 +1,92 @@
+// What Codex's commands leave running: found by whose they are, and ended.
+//
+// Deliberately not when (service/turn-leftovers.ts for a session, swept-child.ts for the child). A process is a
+// thread's when it carries the thread's mark and lies below the living child, or carries the mark of this codexd too;
+// it is an earlier child's when it carries codexd's mark and is older than the living one. Invariant: nothing else is
+// ever ended: not the child, not another session's, not another codexd's, not what somebody's own Codex runs.
+
+import type { Clock } from "../base/clock.ts";
+import { NOTHING_STOPPED, type StoppedProcess, type StopReport } from "../core/processes.ts";
+import { endProcesses, keyOf } from "./end-processes.ts";
+import type { ProcessEntry, ProcessTree } from "./process-tree.ts";
+import { daemonMark, type Spawner } from "./spawner.ts";
+import { threadMarks } from "./thread-marks.ts";
+
+export interface EndOfThread {
+  /** Asks Codex to end them itself, once it is known what there is to end. Must not reject. */
+  readonly ask: () => Promise<void>;
+  /** False as soon as the thread has a turn again: what is found from then on may be that turn's. */
+  readonly isIdle: () => boolean;
+}
+
+export interface Leftovers {
+  /** The spawner, through which the newest child is known from the moment on that it is there. */
+  watch(spawner: Spawner): Spawner;
+  /** Ends the commands of a thread. */
+  endThread(threadId: string, how: EndOfThread): Promise<StopReport>;
+  /** What lies below the living child now: some of it may outlive the child, without any mark. */
+  belowChild(): Promise<readonly ProcessEntry[]>;
+  /** Ends what carries codexd's mark and belongs to no living child, and what of `known` still lives. */
+  endStrays(known?: readonly ProcessEntry[]): Promise<StopReport>;
+}
+
+export interface LeftoversOptions {
+  readonly processes: ProcessTree;
+  readonly clock: Clock;
+  readonly daemonId: string;
+}
+
+export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions): Leftovers {
+  const ownMark = daemonMark(daemonId);
+  let newest: ProcessEntry | undefined;
+
+  const livingChild = (): ProcessEntry | undefined =>
+    newest !== undefined && processes.isAlive(newest) ? newest : undefined;
+
+  return {
+    watch: (spawner) => ({
+      spawn(command, args, options) {
+        const child = spawner.spawn(command, args, options);
+        newest = child.pid === undefined ? undefined : processes.identify(child.pid);
+        return child;
+      },
+    }),
+
+    async endThread(threadId, { ask, isIdle }) {
+      const marks = threadMarks(threadId);
+      if (marks.length === 0) return NOTHING_STOPPED;
+      const known = new Map<string, ProcessEntry>();
+      const look = async (): Promise<ProcessEntry[]> => {
+        const found = await processes.find({ marks, descendantsOf: livingChild(), strayMark: ownMark });
+        const own = found.filter(({ pid }) => pid !== newest?.pid);
+        if (isIdle()) for (const entry of own) known.set(keyOf(entry), entry);
+        return [...known.values()].filter((entry) => processes.isAlive(entry));
+      };
+      const before = (await look()).map((entry) => ({ pid: entry.pid, command: processes.describe(entry) }));
+      if (isIdle()) await ask();
+      return withEarlier(before, await endProcesses(look, { processes, clock }));
+    },
+
+    async belowChild() {
+      const child = livingChild();
+      if (child === undefined) return [];
+      return (await processes.find({ marks: [], root: child })).filter(({ pid }) => pid !== child.pid);
+    },
+
+    endStrays: (known = []) => endProcesses(async () => {
+      const found = await processes.find({ marks: [ownMark] });
+      // Read after the search: a child that has been started meanwhile is younger than what is to be ended.
+      const bornBefore = livingChild()?.startTime ?? Number.POSITIVE_INFINITY;
+      const strays = found.filter(({ startTime }) => startTime < bornBefore);
+      const keys = new Set(strays.map(keyOf));
+      return [...strays, ...known.filter((entry) => !keys.has(keyOf(entry)) && processes.isAlive(entry))];
+    }, { processes, clock }),
+  };
+}
+
+/** What was there and went when Codex was asked has been killed by Codex, which does so without a warning. */
+function withEarlier(before: ReadonlyArray<Omit<StoppedProcess, "signal">>, report: StopReport): StopReport {
+  const named = new Set([...report.stopped, ...report.survived].map(({ pid }) => pid));
+  const gone = before.filter(({ pid }) => !named.has(pid)).map((one) => ({ ...one, signal: "SIGKILL" }));
+  return { ...report, stopped: [...gone, ...report.stopped] };
+}
