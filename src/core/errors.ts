@@ -30,6 +30,7 @@ export const ERROR_STATUS = {
   unsupported_media_type: 415,
   upgrade_required: 426,
   too_many_runs: 429,
+  too_many_turns: 429,
   headers_too_large: 431,
   internal_error: 500,
   app_server_error: 502,

@@ -5,7 +5,7 @@
 
 import type { ApprovalRecord } from "./approvals.ts";
 import type { StopReport } from "./processes.ts";
-import type { ApprovalPolicy, SandboxMode, SessionPurpose, SessionRecord, TurnRecord } from "./records.ts";
+import type { ApprovalPolicy, SandboxMode, SessionPurpose, SessionRecord, TurnRecord, TurnSummary } from "./records.ts";
 
 export interface CreateSessionInput {
   readonly purpose?: SessionPurpose | undefined;
@@ -47,7 +47,7 @@ export interface StartTurnInput extends TurnOverrides {
   readonly input?: string | Array<Record<string, unknown>> | undefined;
   readonly prompt?: string | undefined;
   readonly expectedTurnId?: string | undefined;
-  readonly whenBusy?: "reject" | "steer" | undefined;
+  readonly whenBusy?: "reject" | "queue" | "steer" | undefined;
   readonly waitMs?: number | undefined;
   readonly waitFor?: "approval" | "end" | undefined;
 }
@@ -115,6 +115,13 @@ export interface StopOutcome extends StopReport {
   readonly session: SessionRecord;
   /** The turn that was ended; null when the session was idle. */
   readonly turn: TurnRecord | null;
+  /** The turns that waited for the session and were ended with it, in the order in which they would have started. */
+  readonly queuedTurns: readonly TurnSummary[];
+}
+
+export interface TurnStopOutcome extends StopReport {
+  /** The turn as it has ended, also where it had ended before. */
+  readonly turn: TurnRecord;
 }
 
 export interface ListQuery {

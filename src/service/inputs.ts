@@ -45,7 +45,7 @@ export const decodeStartTurn: Decoder<StartTurnInput> = object<StartTurnInput>({
   input: optional(turnInput),
   prompt: optional(nonEmptyString),
   expectedTurnId: optional(nonEmptyString),
-  whenBusy: optional(oneOf("reject", "steer")),
+  whenBusy: optional(oneOf("reject", "queue", "steer")),
   approvalPolicy: optional(approvalPolicy),
   sandboxPolicy: optional(anyObject),
   cwd: optional(absolutePath),
