@@ -6,7 +6,7 @@
 import { systemClock, type Clock, type Timer } from "./base/clock.ts";
 import { silentLogger, type Logger } from "./base/log.ts";
 import type { CodexdConfig } from "./core/config.ts";
-import { errorMessage } from "./core/errors.ts";
+import { CodexdError, errorMessage } from "./core/errors.ts";
 import { LIMITS } from "./core/limits.ts";
 import { CodexdDaemon } from "./daemon.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
@@ -26,6 +26,8 @@ export class CodexdLocalService {
   readonly #clock: Clock;
   readonly #log: Logger;
   #opening: Promise<void> | undefined;
+  /** Somebody wants it stopped that has not opened yet. */
+  #stopAsked = false;
   #edge: HttpEdge | undefined;
   #token: string | undefined;
   #tokenTimer: Timer | undefined;
@@ -41,9 +43,11 @@ export class CodexdLocalService {
   /**
    * Of a service that runs it gives the status.
    *
-   * @throws {ExitError} as CodexdDaemon.start, and 75 when the port is in use; nothing is left running then.
+   * @throws {ExitError} as CodexdDaemon.start, and 75 when the port is in use; {CodexdError} `draining` when it was
+   *   stopped meanwhile. Nothing is left running then.
    */
   async start(): Promise<LocalServiceStatus> {
+    this.#stopAsked = false;
     this.#opening ??= this.#open();
     try {
       await this.#opening;
@@ -52,6 +56,8 @@ export class CodexdLocalService {
       throw error;
     }
     try {
+      // What waited would be started only to be ended at once.
+      if (this.#stopAsked) throw new CodexdError("draining", "codexd was stopped while it started");
       await this.#daemon.begin();
     } catch (error) {
       await this.stop();
@@ -62,6 +68,7 @@ export class CodexdLocalService {
 
   /** As CodexdDaemon.stop. */
   async stop(): Promise<StatusSnapshot> {
+    this.#stopAsked = true;
     // What is being opened is closed when it is open; how that went is told to who asked for it.
     await this.#opening?.catch(() => undefined);
     this.#opening = undefined;

@@ -1,13 +1,14 @@
 // Runs a daemon in the foreground, from its start to its end in order: what `start` and `demo` share.
 //
 // Deliberately no daemonizing: that is the service manager's. Invariants: nothing is written before the command of the
-// child is found; one signal ends in order with 0, a second one at once with 130.
+// child is found; one signal ends in order with 0, a second one at once with 130, and then nothing that it has started
+// lives on.
 
 import { sleep } from "../base/clock.ts";
 import { createDeferred } from "../base/deferred.ts";
 import { createLogger, type Logger } from "../base/log.ts";
 import type { CodexdConfig } from "../core/config.ts";
-import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
+import { CodexdError, EXIT, ExitError, errorMessage } from "../core/errors.ts";
 import {
   STOP_SIGNALS,
   type CliContext, type CliIo, type FlagSpec, type RunnableService, type StartedService, type StopSignal,
@@ -29,10 +30,14 @@ export interface ServeOptions {
 export async function serveInForeground(context: CliContext, options: ServeOptions): Promise<number> {
   const { io, parts } = context;
   const { config, acceptLoss } = options;
-  await requireCommand(config, context);
   const log = createCliLogger(config, io);
-  const signals = watchSignals(io);
+  // First of all, so that a signal in the earliest moment ends it in order too.
+  const signals = watchSignals(io, () => {
+    const killed = parts.killChildren();
+    log.warn("ending at once, at the second signal", { killed: killed.join(" ") });
+  });
   try {
+    await requireCommand(config, context);
     const service = parts.createService(config, { acceptLoss, log });
     const ended = serve(service, { io, options, log, stopped: signals.first });
     return await Promise.race([ended, signals.second.then(() => EXIT.interrupted)]);
@@ -71,8 +76,10 @@ interface Serving {
 }
 
 async function serve(service: RunnableService, { io, options, log, stopped }: Serving): Promise<number> {
-  // A signal during the start waits for its end: half a daemon cannot be stopped in order.
-  const started = await service.start();
+  const starting = service.start();
+  const early = await Promise.race([starting.then(() => null), stopped]);
+  if (early !== null) return stopEarly(service, { starting, log, signal: early });
+  const started = await starting;
   io.stdout(options.describe(started));
 
   const reasons: Array<Promise<{ signal: StopSignal | null }>> = [stopped.then((signal) => ({ signal }))];
@@ -86,6 +93,26 @@ async function serve(service: RunnableService, { io, options, log, stopped }: Se
   return last === null ? EXIT.ok : diskFailed(last.error, service, log);
 }
 
+interface EarlyStop {
+  readonly starting: Promise<unknown>;
+  readonly log: Logger;
+  readonly signal: StopSignal;
+}
+
+/** What it has opened is closed again, no work is begun; what was wrong with the start is told all the same. */
+async function stopEarly(service: RunnableService, { starting, log, signal }: EarlyStop): Promise<number> {
+  log.info("stopping before it has started", { signal });
+  const [start, stop] = await Promise.allSettled([starting, service.stop()]);
+  for (const outcome of [start, stop]) {
+    if (outcome.status === "rejected" && !isDraining(outcome.reason)) throw outcome.reason;
+  }
+  return EXIT.ok;
+}
+
+function isDraining(error: unknown): boolean {
+  return error instanceof CodexdError && error.code === "draining";
+}
+
 /** The state can no longer be written; child and runs are still to be ended. */
 async function diskFailed(error: Error, service: RunnableService, log: Logger): Promise<number> {
   log.error("the disk has failed, so codexd ends", { reason: error.message });
@@ -97,11 +124,22 @@ async function diskFailed(error: Error, service: RunnableService, log: Logger): 
   return EXIT.diskFailed;
 }
 
-function watchSignals(io: CliIo): { first: Promise<StopSignal>; second: Promise<StopSignal>; remove(): void } {
+interface WatchedSignals {
+  readonly first: Promise<StopSignal>;
+  readonly second: Promise<StopSignal>;
+  remove(): void;
+}
+
+/** `onSecond` is called within the second signal itself: what ends the process may come before any promise goes on. */
+function watchSignals(io: CliIo, onSecond: () => void): WatchedSignals {
   const first = createDeferred<StopSignal>();
   const second = createDeferred<StopSignal>();
   let count = 0;
-  const removals = STOP_SIGNALS.map((signal) =>
-    io.onSignal(signal, () => (count++ === 0 ? first : second).resolve(signal)));
+  const removals = STOP_SIGNALS.map((signal) => io.onSignal(signal, () => {
+    count += 1;
+    if (count === 1) return first.resolve(signal);
+    if (count === 2) onSecond();
+    second.resolve(signal);
+  }));
   return { first: first.promise, second: second.promise, remove: () => removals.forEach((remove) => remove()) };
 }

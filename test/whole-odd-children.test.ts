@@ -1,0 +1,163 @@
+// A whole daemon, and a child that misbehaves in every way that is known: each has one outcome, and it has a name.
+//
+// The child is the fake Codex, which does on demand what the real one does only on a bad day. Sessions of one daemon
+// serve most of the tests: whatever a child does, the next turn works.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { LIMITS } from "../src/core/limits.ts";
+import { startDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
+import { childPid, createSession, eventsOf, isAlive, runTurn } from "./support/daemon-calls.ts";
+import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./support/fake-codex.ts";
+import { readJournal } from "./support/journal-reader.ts";
+import { makeTempDir } from "./support/temp-dir.ts";
+
+const daemons: Daemon[] = [];
+const directories: Array<() => void | Promise<void>> = [];
+
+// The daemons first: a directory must not come back behind its removal.
+after(async () => {
+  for (const daemon of daemons) await daemon.kill("SIGKILL");
+  for (const remove of directories) await remove();
+});
+
+function optionsFor(fake: FakeCodexOptions = {}): DaemonOptions {
+  const stateDir = makeTempDir({ after: (remove) => void directories.push(remove) });
+  const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
+  return { stateDir, env, flags: fakeCodexFlags, program: "src" };
+}
+
+async function start(options: DaemonOptions): Promise<Daemon> {
+  const daemon = await startDaemon(options);
+  daemons.push(daemon);
+  return daemon;
+}
+
+describe("a child that", { concurrency: true }, () => {
+  const options = optionsFor();
+  let daemon: Daemon;
+  before(async () => {
+    daemon = await start(options);
+  });
+
+  test("floods stderr disturbs no turn: few events, the rest counted, the newest of it in its log", async () => {
+    const session = await createSession(daemon);
+    const began = Date.now();
+    assert.equal((await runTurn(daemon, session, "FLOOD=160 DELTAS=1")).status, "completed");
+    const lines = 160 * 1024;
+    const told = await eventsOf(daemon, "child.stderr", (events) => events.reduce((sum, { detail }) =>
+      sum + Number(detail["lines"]) + Number(detail["droppedLines"]), 0) >= lines);
+    const seconds = Math.ceil((Date.now() - began) / 1000);
+    assert.ok(told.length <= LIMITS.childStderrEventsPerSecond * seconds + 1, `${told.length} events in ${seconds} s`);
+    for (const { detail } of told) assert.ok(String(detail["text"]).length <= 2 * LIMITS.childStderrLineBytesMax);
+    assert.match(readFileSync(path.join(options.stateDir, "logs/stderr.log"), "utf8"), /^f{63}$/m);
+  });
+
+  test("sends noise disturbs no turn: an event with its first 200 characters, the whole line in a log", async () => {
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session, "GARBAGE=5000 DELTAS=1")).status, "completed");
+    const noise = await eventsOf(daemon, "child.stdout", (events) => events.length > 0);
+    assert.deepEqual(noise.map(({ detail }) => detail["text"]), ["g".repeat(LIMITS.childNoiseCharsMax)]);
+    assert.match(readFileSync(path.join(options.stateDir, "logs/stdout.log"), "utf8"), /^g{5000}$/m);
+  });
+
+  test("answers nothing: the call is 504 after its time limit, and the child goes on", async () => {
+    const body = { method: "fake/never", params: {}, timeoutMs: 100 };
+    const { status, data } = await daemon.post<Refusal>("/v1/codexd/rpc", body);
+    assert.deepEqual([status, data.error], [504, "timeout"]);
+    assert.equal((await runTurn(daemon, await createSession(daemon), "DELTAS=1")).status, "completed");
+  });
+
+  test("answers twice: the first answer counts, of calls and of turns", async () => {
+    const body = { method: "fake/twice", params: {} };
+    const { data } = await daemon.post<{ result: unknown }>("/v1/codexd/rpc", body);
+    assert.deepEqual(data.result, { answer: "first" });
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session, "TWICE DELTAS=1")).finalMessage, "tok0 ");
+    const route = `/v1/codexd/sessions/${session.sessionId}/turns`;
+    assert.equal((await daemon.get<{ turns: unknown[] }>(route)).data.turns.length, 1);
+  });
+
+  test("sends a line of 40 MB is listened to: one large event, and the turn goes on", async () => {
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session, "BIGLINE=40000000 DELTAS=1")).status, "completed");
+    const [large] = await eventsOf(daemon, "app-server.notification", (events) =>
+      events.some(({ detail }) => detail["notificationMethod"] === "fake/bigLine"));
+    assert.ok(large !== undefined);
+  });
+});
+
+describe("a child that goes", { concurrency: true }, () => {
+  test("in mid-turn, deaf, or with an endless line, is told with its reason, and its turn ends once", async (t) => {
+    const options = optionsFor();
+    const daemon = await start(options);
+    const session = await createSession(daemon);
+    await runTurn(daemon, session, "DELTAS=1");
+    const deaths: ReadonlyArray<readonly [name: string, prompt: string, told: RegExp]> = [
+      ["dies in mid-turn", "DIE", /exited with code 7$/],
+      ["sends a line of more than 64 MiB", "BIGLINE=68000000 HANG", /\(the app-server sent a line of more than \d+/],
+      ["closes its stdout but lives", "MUTE", /was ended by SIGKILL \(it closed its stdout and lived on\)$/],
+    ];
+    for (const [at, [name, prompt, told]] of deaths.entries()) {
+      await t.test(name, async () => {
+        const pid = await childPid(daemon);
+        const turn = await runTurn(daemon, session, prompt);
+        assert.deepEqual([turn.status, turn.error?.reason], ["interrupted", "child_exited"]);
+        assert.match(turn.error?.message ?? "", told);
+        const exits = await eventsOf(daemon, "child.exited");
+        assert.deepEqual([exits.length, exits.at(-1)?.detail["pid"]], [at + 1, pid]);
+        assert.equal(isAlive(pid), false);
+        const next = await runTurn(daemon, session, "TEXT=alive;");
+        assert.deepEqual([next.finalMessage, next.threadId], ["alive", session.threadId]);
+      });
+    }
+    await daemon.kill("SIGTERM");
+    assertOneEnd(options, 2 * deaths.length + 1);
+  });
+
+  test("an answer of more than 64 MiB is its caller's loss alone", async () => {
+    const daemon = await start(optionsFor());
+    const body = { method: "fake/big", params: { bytes: 68_000_000 } };
+    const { status, data } = await daemon.post<Refusal>("/v1/codexd/rpc", body);
+    assert.deepEqual([status, data.error], [502, "app_server_error"]);
+    assert.match(data.message, /more than 67108864 bytes/);
+    assert.deepEqual(await eventsOf(daemon, "child.exited"), []);
+  });
+
+  test("at once, for ever, ends failed, with its last words, in readyz and in every call", async () => {
+    const daemon = await start(optionsFor({ earlyExit: "Error: no longer supported; remove this setting" }));
+    const [failed] = await eventsOf(daemon, "child.failed", (events) => events.length > 0);
+    assert.match(failed?.message ?? "", /remove this setting/);
+    const ready = await daemon.get<Refusal>("/readyz");
+    assert.equal(ready.status, 503);
+    assert.match(JSON.stringify(ready.data.detail), /remove this setting/);
+    const { status, data } = await daemon.post<Refusal>("/v1/codexd/sessions");
+    assert.deepEqual([status, data.error], [503, "child_failed"]);
+    assert.match(data.message, /remove this setting/);
+    const starts = await eventsOf(daemon, "child.starting");
+    assert.equal(starts.length, 5);
+    assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
+  });
+
+  test("only by SIGKILL is sent it after its graces, and the daemon ends in order", async () => {
+    const options = optionsFor({ stubborn: true });
+    const daemon = await start(options);
+    await createSession(daemon);
+    const pid = await childPid(daemon);
+    assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
+    assert.equal(isAlive(pid), false);
+    const { events } = readJournal(path.join(options.stateDir, "logs"));
+    const exited = events.find(({ type }) => type === "child.exited");
+    assert.deepEqual([exited?.detail["pid"], exited?.detail["signal"]], [pid, "SIGKILL"]);
+  });
+});
+
+/** By the files alone: the journal is whole, and each of so many turns has ended once. */
+function assertOneEnd({ stateDir }: DaemonOptions, turns: number): void {
+  const { events, problems } = readJournal(path.join(stateDir, "logs"));
+  assert.deepEqual(problems, []);
+  const ended = events.filter(({ type }) => type === "turn.finished").map(({ detail }) => detail["submissionId"]);
+  assert.deepEqual([ended.length, new Set(ended).size], [turns, turns]);
+}
