@@ -2,28 +2,88 @@
 // endpoint where it runs by itself; and where what it says goes. Part of the composition root, apart from daemon.ts so
 // that each stays readable.
 
+import path from "node:path";
+
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import type { AppServerClientFactory } from "./child/adapter.ts";
 import { connectAdapter } from "./child/adapter-connection.ts";
 import { CodexAppServerClient } from "./child/app-server-client.ts";
 import { startChildLife } from "./child/child-life.ts";
+import { bytesBelow, createCodexHomeSize } from "./child/codex-home.ts";
 import type { ConnectionHandlers } from "./child/connection.ts";
 import { createChildOutput } from "./child/child-output.ts";
+import { readChildSize } from "./child/child-size.ts";
 import { resolveNativeCodex } from "./child/native-codex.ts";
 import { startRemoteLife } from "./child/remote-life.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { createRotatingLog } from "./child/rotating-log.ts";
 import { childEnvironment, type ChildHandle, type Spawner } from "./child/spawner.ts";
 import { createSupervisor, type AppServer, type Supervisor } from "./child/supervisor.ts";
+import { findThreadHolder } from "./child/thread-holder.ts";
 import { createCodexAppServerWebSocketTransport } from "./child/transport-websocket.ts";
 import type { CodexdConfig } from "./core/config.ts";
+import { EMBEDDED_AGENT } from "./core/embedded-agent.ts";
 import type { EventDraft } from "./core/event.ts";
 import { LIMITS } from "./core/limits.ts";
+import type { ChildSize, ThreadHolder } from "./core/processes.ts";
 import { redact } from "./core/redact.ts";
 import type { Identity } from "./core/records.ts";
+import { createChildWatch, type ChildWatch, type ChildWatchOptions } from "./service/child-watch.ts";
 import type { Ingest } from "./service/ingest.ts";
 import type { CodexdStore } from "./service/tables.ts";
+
+/** What is asked of the machine about the child; null where it cannot be told. */
+export interface ChildFigures {
+  size(): Promise<ChildSize | null>;
+  codexHomeBytes(): Promise<number | null>;
+  holderOf(threadId: string): Promise<ThreadHolder | null>;
+}
+
+export interface ChildCareOptions extends Omit<ChildWatchOptions, "maxRssBytes" | "size" | "restart"> {
+  readonly config: CodexdConfig;
+  readonly env: NodeJS.ProcessEnv;
+  /** The child comes from a spawner of somebody else's: its pid may be no process of this machine. */
+  readonly foreign: boolean;
+  /** Undefined in `exec` mode. */
+  readonly supervisor: Supervisor | undefined;
+}
+
+/** What is known of the child's costs, and who acts on them. */
+export function buildChildCare(options: ChildCareOptions): {
+  readonly figures: ChildFigures;
+  readonly restart: Supervisor["restart"] | undefined;
+  readonly watch: ChildWatch;
+} {
+  const { config, supervisor } = options;
+  const figures = createChildFigures(options);
+  const watch = createChildWatch({
+    ...options, maxRssBytes: config.server.childMaxRssBytes, size: figures.size,
+    restart: async (why) => supervisor?.restart(why),
+  });
+  return { figures, restart: supervisor?.restart.bind(supervisor), watch };
+}
+
+function createChildFigures({ config, env, clock, foreign, appServer }: ChildCareOptions): ChildFigures {
+  const codexHome = config.server.childStrategy === "external" ? null : codexHomeOf(env);
+  const ownPid = (): number | null => (foreign ? null : appServer.state.pid);
+  const homeSize = createCodexHomeSize({ clock, count: () => bytesBelow(codexHome ?? "") });
+  // The embedded agent leaves it alone.
+  const isUsed = (): boolean => codexHome !== null && appServer.version?.startsWith(`${EMBEDDED_AGENT}/`) !== true;
+  return {
+    async size() {
+      const pid = ownPid();
+      return pid === null ? null : readChildSize(pid);
+    },
+    codexHomeBytes: async () => (isUsed() ? homeSize() : null),
+    holderOf: (threadId) => findThreadHolder(threadId, { codexHome, ownPid: ownPid() }),
+  };
+}
+
+/** Null where the environment does not say. */
+export function codexHomeOf({ CODEX_HOME, HOME }: NodeJS.ProcessEnv): string | null {
+  return CODEX_HOME ?? (HOME === undefined ? null : path.join(HOME, ".codex"));
+}
 
 export interface ChildWiring {
   readonly config: CodexdConfig;
@@ -39,8 +99,12 @@ export interface ChildWiring {
   readonly random: () => number;
   readonly secrets: () => readonly string[];
   readonly isStopping: () => boolean;
+  /** The owned child has gone; what it owed is settled. */
+  readonly onOwnedDown: () => void;
   /** Called with each new connection to an app-server that runs elsewhere, before anything else is asked of it. */
   readonly onConnected: (server: AppServer) => void;
+  /** Called with each child of codexd's own that has answered the handshake. */
+  readonly onBorn: () => void;
 }
 
 export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
@@ -100,11 +164,14 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
     report: (draft) => void store.append(draft),
     onChange: () => store.touchDaemonState(),
     onConnected: (server) => {
-      if (!owned) wiring.onConnected(server);
+      if (owned) wiring.onBorn();
+      else wiring.onConnected(server);
     },
-    onDown: (reason) => {
-      if (owned) ingest.down(reason, wiring.isStopping() ? "daemon_stopped" : "child_exited");
-      else ingest.disconnected();
+    onDown: (reason, replaced) => {
+      const why = replaced ? "child_restarted" : "child_exited";
+      if (!owned) return ingest.disconnected();
+      ingest.down(reason, wiring.isStopping() ? "daemon_stopped" : why);
+      wiring.onOwnedDown();
     },
   });
 }

@@ -134,9 +134,10 @@ export class CodexdDaemon {
 
   /** Starts the child; resolves when it has been spawned, its handshake goes on by itself. */
   async begin(): Promise<void> {
-    const { supervisor, services } = this.#require();
+    const { child, services, stalls } = this.#require();
+    stalls.begin();
     if (this.#beginning === undefined) services.runs.begin();
-    this.#beginning ??= supervisor?.start() ?? Promise.resolve();
+    this.#beginning ??= child?.start() ?? Promise.resolve();
     await this.#beginning;
   }
 
@@ -165,7 +166,7 @@ export class CodexdDaemon {
   }
 
   async #stop(parts: Parts, beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
-    const { store, gate, open, interrupts, services, supervisor, retention, disposeEvents, remote } = parts;
+    const { store, gate, open, interrupts, services, child, retention, disposeEvents, remote } = parts;
     const rest = createDisposer();
     rest.add(() => {
       this.#lastSnapshot ??= this.getStatusSnapshot();
@@ -181,7 +182,7 @@ export class CodexdDaemon {
       // The turns of an app-server that runs elsewhere go on without codexd, and are taken up at the next start.
       const ending = Promise.allSettled((remote ? [] : open.all()).map((turn) => interrupts.interrupt(turn)));
       await Promise.race([ending, sleep(this.#clock, LIMITS.childStopGraceMs)]);
-      await supervisor?.stop();
+      await child?.stop();
       await Promise.all([runsEnded, retention.stop()]);
       this.#started = false;
       this.#stoppedAt = isoTime(this.#clock.now());

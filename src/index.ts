@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { AgentProgram, CliIo, CliParts } from "./cli/command.ts";
 import { runCodexdCli as runCli } from "./cli/run.ts";
 import { createSystemIo, endProcess } from "./cli/system-io.ts";
+import { killChildren } from "./child/kill-children.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";
@@ -99,6 +100,7 @@ const parts: CliParts = {
   resolveCommand,
   agentProgram,
   rotateToken: (stateDir) => rotateToken(nodeDisk, stateDir),
+  killChildren,
 };
 
 /**

@@ -8,13 +8,15 @@ import path from "node:path";
 
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
-import { buildChild } from "./child-wiring.ts";
+import { buildChild, buildChildCare, codexHomeOf } from "./child-wiring.ts";
 import { endMarkedProcesses } from "./child/end-processes.ts";
+import { createLeftovers, type Leftovers } from "./child/leftovers.ts";
 import { runCodexExec, runMark } from "./child/exec-process.ts";
 import { systemProcesses } from "./child/process-tree.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { processSpawner } from "./child/spawner.ts";
-import type { Supervisor } from "./child/supervisor.ts";
+import type { AppServer, Supervisor } from "./child/supervisor.ts";
+import { createSweptChild, type SweptChild } from "./child/swept-child.ts";
 import { threadIdIn, threadMarks } from "./child/thread-marks.ts";
 import type { ApprovalRuleList } from "./core/approval-rules.ts";
 import type { CodexdConfig } from "./core/config.ts";
@@ -25,6 +27,7 @@ import { redact } from "./core/redact.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
 import type { AppServerGate } from "./service/app-server.ts";
+import { createChildService } from "./service/child.ts";
 import { createCodexAbout } from "./service/codex-about.ts";
 import { createCodexRpc } from "./service/codex-rpc.ts";
 import { createCodexThreads } from "./service/codex-threads.ts";
@@ -32,22 +35,28 @@ import { createApprovalRules } from "./service/approval-rules.ts";
 import { createApprovals, type Approvals } from "./service/approvals.ts";
 import { createEvents } from "./service/events.ts";
 import { explainOutcome, type LoginPlace } from "./service/explain.ts";
-import { createIngest } from "./service/ingest.ts";
+import { createIngest, type Ingest } from "./service/ingest.ts";
 import { createInputItems } from "./service/input-items.ts";
 import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
 import { createMetrics } from "./service/metrics.ts";
 import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from "./service/open-turns.ts";
+import { createQuietRuns } from "./service/quiet-runs.ts";
+import { createQuietTurns } from "./service/quiet-turns.ts";
 import { createRecordRetention, type RecordRetention } from "./service/retention.ts";
 import { createRuns, type Runs } from "./service/runs.ts";
 import type { Services } from "./service/services.ts";
 import { createSessionIndex, type SessionIndex } from "./service/session-index.ts";
 import { createSessions, type Sessions } from "./service/sessions.ts";
+import { createStallWatch, type StallWatch } from "./service/stall-watch.ts";
 import { createStatus, type ServiceStatus } from "./service/status.ts";
 import type { CodexdStore } from "./service/tables.ts";
 import { createTakeUp } from "./service/take-up.ts";
 import { createTally, type Tally } from "./service/tally.ts";
 import { createThreads } from "./service/threads.ts";
+import { createTurnLeftovers } from "./service/turn-leftovers.ts";
 import { createTurnWait } from "./service/turn-wait.ts";
+import { createTurnQueue } from "./service/turn-queue.ts";
+import { createTurnStart } from "./service/turn-start.ts";
 import { createTurns } from "./service/turns.ts";
 import { createUploads, type Uploads } from "./service/uploads.ts";
 import { createWorkGate, type WorkGate } from "./service/work-gate.ts";
@@ -63,10 +72,11 @@ export interface Parts {
   readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly appServer: AppServerGate;
-  /** Undefined in `exec` mode, which has no child of its own. */
-  readonly supervisor: Supervisor | undefined;
+  /** Its beginning, and its end with all that it has left. Undefined in `exec` mode, which has no child of its own. */
+  readonly child: Pick<Supervisor, "start" | "stop"> | undefined;
   readonly retention: RecordRetention;
   readonly tally: Tally;
+  readonly stalls: StallWatch;
   readonly disposeEvents: () => void;
   /** The app-server outlives the daemon, and so do its turns. */
   readonly remote: boolean;
@@ -86,7 +96,7 @@ export interface PartsOptions {
 }
 
 export async function buildParts(parts: PartsOptions): Promise<Parts> {
-  const { config, store, identity, clock, options } = parts;
+  const { config, store, identity, clock, options, daemonState: daemon, edge: service } = parts;
   const uuid = options.uuid ?? systemUuid;
   const env = options.env ?? process.env;
   const remote = config.server.mode === "app-server" && config.server.childStrategy === "external";
@@ -96,52 +106,50 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const gate = createWorkGate(config.server.mode);
   const index = createSessionIndex(store);
   const tally = createTally();
-  const open = createOpenTurns(store, clock, uuid, tally);
+  const open = createOpenTurns(store, clock, uuid, tally, config.turns.stallWarnMs);
   const approvals = createApprovals({
     store, open, index, clock, uuid, gate, tally, remote,
     policy: config.approvals, rules: createApprovalRules(parts.rules), appServer: () => appServer,
   });
-  const ingest = createIngest({
-    store, turns: open, index, approvals, clock, explain,
-    appServer: () => appServer,
+  const ingest = createIngest({ store, turns: open, index, approvals, clock, explain, appServer: () => appServer });
+  const foreign = options.spawner !== undefined;
+  // The processes of somebody else's spawner are signalled through their own `kill` only.
+  const leftovers = remote || foreign ? null
+    : createLeftovers({ processes: systemProcesses, clock, daemonId: identity.daemonId });
+  const supervisor = await buildSupervisor(parts, ingest, leftovers, {
+    died: () => swept?.died(),
+    born: () => watch.begin(),
+    resume: () => queue.resume(),
+    takeUp: (server) => takeUp.run(server),
   });
-  const supervisor = config.server.mode === "exec" ? undefined : await buildChild({
-    config, identity, store, ingest, clock, env, log: parts.log,
-    spawner: options.spawner ?? processSpawner,
-    appServerClientFactory: options.appServerClientFactory,
-    random: options.random ?? Math.random,
-    secrets: options.secrets ?? (() => []),
-    isStopping: parts.isStopping,
-    onConnected(server) {
-      takeUp.run(server).catch((error: unknown) => {
-        parts.log.error("open turns could not be taken up", { reason: String(error) });
-      });
-    },
-  });
+  const swept = buildSweptChild(parts, supervisor, leftovers);
   const appServer: AppServerGate = supervisor ?? noAppServer(idleChild(config));
+  const care = { config, env, clock, foreign, supervisor, appServer, open, approvals, gate, log: parts.log };
+  const { figures, restart, watch } = buildChildCare(care);
   const interrupts = createInterrupts(appServer, clock, open);
-  const threads = createThreads({ store, index, appServer, clock, defaultCwd: config.repoRoot });
+  const threads = createThreads({ ...figures, store, index, appServer, clock, defaultCwd: config.repoRoot });
+  const begin = createTurnStart({ open, threads, index, interrupts, gate, remote });
+  const queue = createTurnQueue({ store, open, gate, appServer, clock, start: begin });
   const takeUp = createTakeUp({ store, open, threads, interrupts, approvals, appServer, clock, explain });
   const events = createEvents(store, clock, tally);
   const runs = await buildRuns(parts, gate, tally);
   const uploads = await buildUploads(parts, gate, remote);
   const status = createStatus({
-    config, identity, store, open, runs, approvals, appServer, clock, daemon: parts.daemonState, service: parts.edge,
+    config, identity, store, open, queue, runs, approvals, appServer, figures, daemon, service,
   });
-  const work = { store, open, threads, index, interrupts, gate, remote };
+  const work = { store, open, threads, index, interrupts, queue, gate, remote };
+  const left = createTurnLeftovers({ ...work, appServer, processes: swept === undefined ? null : leftovers });
   const services = {
-    sessions: createSessions({ ...work, appServer, clock, uuid, onClosed: uploads.forget }),
+    sessions: createSessions({ ...work, appServer, clock, uuid, onClosed: uploads.forget, leftovers: left }),
     turns: createTurns({
-      ...work,
+      ...work, begin, leftovers: left,
       items: createInputItems({ uploads, defaultCwd: config.repoRoot, remote }),
-      wait: createTurnWait({ clock, approvals, ...(remote ? { gate } : {}) }),
+      wait: createTurnWait({ clock, approvals, gate, remote }),
     }),
     runs,
     approvals,
-    codex: {
-      rpc: createCodexRpc({ appServer, index, threads, gate }),
-      about: createCodexAbout(appServer, clock),
-    },
+    codex: { rpc: createCodexRpc({ appServer, index, threads, gate }), about: createCodexAbout(appServer, clock) },
+    child: createChildService({ appServer, restart, gate, settled: () => store.settled() }),
     threads: createCodexThreads({ open, threads, index, interrupts, appServer, gate, clock, remote }),
     uploads,
     events,
@@ -149,11 +157,58 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
     metrics: createMetrics({ config, store, open, appServer, tally, isReady: () => status.readiness().ready }),
   };
   const retention = buildRetention(parts, runs, index, uploads);
+  const quietTurns = createQuietTurns({ ...work, leftovers: left, appServer, log: parts.log });
+  const quietRuns = createQuietRuns(store, runs);
+  const stalls = createStallWatch({ ...config.turns, clock, look: () => [...quietTurns(), ...quietRuns()] });
   const disposeEvents = (): void => {
+    stalls.stop();
     approvals.stop();
     events.dispose();
   };
-  return { store, services, open, interrupts, gate, supervisor, appServer, retention, tally, disposeEvents, remote };
+  const child = swept ?? supervisor;
+  return { store, services, open, interrupts, gate, child, appServer, retention, tally, stalls, disposeEvents, remote };
+}
+
+/** What the child's lives mean to parts that are made after it. */
+interface ChildHooks {
+  died(): void;
+  born(): void;
+  resume(): void;
+  takeUp(server: AppServer): Promise<void>;
+}
+
+async function buildSupervisor(
+  parts: PartsOptions, ingest: Ingest, leftovers: Leftovers | null, { died, born, resume, takeUp }: ChildHooks,
+): Promise<Supervisor | undefined> {
+  const { config, identity, store, clock, log, options } = parts;
+  if (config.server.mode === "exec") return undefined;
+  return buildChild({
+    config, identity, store, ingest, clock, env: options.env ?? process.env, log,
+    spawner: options.spawner ?? leftovers?.watch(processSpawner) ?? processSpawner,
+    appServerClientFactory: options.appServerClientFactory,
+    random: options.random ?? Math.random,
+    secrets: options.secrets ?? (() => []),
+    isStopping: parts.isStopping,
+    onOwnedDown: died,
+    onBorn() {
+      born();
+      resume();
+    },
+    onConnected(server) {
+      takeUp(server).catch((error: unknown) => {
+        log.error("open turns could not be taken up", { reason: String(error) });
+      });
+      resume();
+    },
+  });
+}
+
+function buildSweptChild(
+  { store, log }: PartsOptions, supervisor: Supervisor | undefined, leftovers: Leftovers | null,
+): SweptChild | undefined {
+  if (supervisor === undefined || leftovers === null) return undefined;
+  const warn = (reason: string): void => log.warn("leftovers could not be looked for", { reason });
+  return createSweptChild({ supervisor, leftovers, report: (draft) => void store.append(draft), warn });
 }
 
 async function buildRuns(
@@ -214,7 +269,7 @@ function buildRetention(
 
 /** Who would have to log in, and where; a container's user may have no name. */
 function loginPlace(env: NodeJS.ProcessEnv): LoginPlace {
-  const codexHome = env["CODEX_HOME"] ?? path.join(env["HOME"] ?? "~", ".codex");
+  const codexHome = codexHomeOf(env) ?? path.join("~", ".codex");
   try {
     return { user: userInfo().username, codexHome };
   } catch {

@@ -43,6 +43,7 @@ test("routes", () => {
     "GET /v1/codexd/turns 200",
     "GET /v1/codexd/turns/:id 200",
     "POST /v1/codexd/approvals/:id 200",
+    "POST /v1/codexd/child/restart 200",
     "POST /v1/codexd/rpc 200",
     "POST /v1/codexd/runs 202",
     "POST /v1/codexd/runs/:id/cancel 200",
@@ -57,6 +58,7 @@ test("routes", () => {
     "POST /v1/codexd/threads/:id/review 202",
     "POST /v1/codexd/threads/:id/unarchive 200",
     "POST /v1/codexd/turn 202",
+    "POST /v1/codexd/turns/:id/interrupt 200",
     "POST /v1/codexd/uploads 201",
   ]);
   const open = routes.filter((route) => route.open).map(({ path }) => path);
@@ -135,9 +137,10 @@ test("event types", () => {
   assert.deepEqual([...OWN_EVENT_TYPES], words(`
     daemon.started daemon.stopped child.starting child.started child.exited child.restarting child.failed child.stdout
     child.stderr app-server.connected app-server.connect.failed app-server.close.failed app-server.request.refused
-    session.registered session.created session.resumed session.closed turn.submitted turn.accepted turn.finished
-    run.queued run.started run.item run.completed run.failed run.cancelled
-    approval.requested approval.resolved approval.orphaned
+    session.registered session.created session.resumed session.closed
+    turn.queued turn.submitted turn.accepted turn.stalled turn.finished
+    run.queued run.started run.item run.stalled run.completed run.failed run.cancelled
+    approval.requested approval.resolved approval.orphaned processes.ended
     storage.degraded storage.recovered storage.pruned`));
   assert.deepEqual([...APP_SERVER_EVENT_TYPES], words(`
     app-server.thread.started app-server.thread.status.changed app-server.turn.started app-server.turn.completed
@@ -155,6 +158,7 @@ test("error codes and their statuses", () => {
     "409 session_exists", "409 thread_locked",
     "409 turn_in_progress", "409 turn_mismatch", "409 wrong_mode", "410 cursor_expired", "413 body_too_large",
     "414 target_too_long", "415 unsupported_media_type", "426 upgrade_required", "429 too_many_runs",
+    "429 too_many_turns",
     "431 headers_too_large",
     "500 internal_error", "502 app_server_error", "503 child_failed", "503 child_restarted", "503 draining",
     "503 not_ready", "503 storage_full", "504 timeout", "505 http_version_not_supported",

@@ -180,6 +180,17 @@ test("a token that cannot be read is told when that is new, however often it is 
   assert.match(String(warnings[3]), /open to others/);
 });
 
+test("one that is stopped while it opens starts nothing, says so, and can be started again", async (t) => {
+  const dir = workDir(t);
+  const service = new CodexdLocalService(configure(dir), { clock: heldClock });
+  endBefore(dir, () => service.stop());
+  const [start, stop] = await Promise.allSettled([service.start(), service.stop()]);
+  assert.equal(start.status === "rejected" && (start.reason as { code?: unknown }).code, "draining");
+  assert.equal(stop.status === "fulfilled" && stop.value.daemon.child.startedAt, null);
+  const { snapshot } = await service.start();
+  assert.equal(snapshot.daemon.started, true);
+});
+
 test("exec mode has no child, and answers sessions with wrong_mode", async (t) => {
   const { call } = await startService(workDir(t), { mode: "exec", serverCommand: "nowhere" });
   assert.equal((await call("GET", "/readyz")).status, 200);

@@ -67,6 +67,11 @@ export function childEnvironment(
   return { ...withoutOwnVariables(env), BAA_CODEXD_DAEMON_ID: daemonId, BAA_CODEXD_SERVER_ENDPOINT: endpoint };
 }
 
+/** What the child has in its environment, and all that it starts unless a policy of Codex's keeps it from them. */
+export function daemonMark(daemonId: string): string {
+  return `BAA_CODEXD_DAEMON_ID=${daemonId}`;
+}
+
 /** The environment of a run: codexd's own in the same way, what was asked for, and the mark of all that it starts. */
 export function runEnvironment(
   env: NodeJS.ProcessEnv,

@@ -13,8 +13,10 @@ import { LIMITS } from "../core/limits.ts";
 import type { ChildState } from "../core/records.ts";
 import { spawnFailure } from "./child-life.ts";
 import type { AppServerConnection } from "./connection.ts";
+import { createGiveUp } from "./give-up.ts";
 import { ownedWords, peerName, remoteWords } from "./life-words.ts";
 import type { Life, LifeCallbacks, LifeEnd } from "./life.ts";
+import { createReadyWait } from "./ready-wait.ts";
 
 /** An app-server that has answered the handshake. */
 export interface AppServer {
@@ -38,6 +40,14 @@ export interface Supervisor {
   ready(): Promise<AppServer>;
   /** The running one, or undefined. */
   readonly current: AppServer | undefined;
+  /**
+   * Ends the present life in order and begins the next one at once, whatever went before: also out of `failed` and out
+   * of a wait. Resolves as `start`; a second call joins the first.
+   *
+   * @param why ends the sentence of the event.
+   * @throws (rejects) {CodexdError} `draining`.
+   */
+  restart(why: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,8 +67,11 @@ export interface SupervisorOptions {
   onChange(): void;
   /** The handshake has been answered; nothing else has been asked of this life yet. */
   onConnected?(server: AppServer): void;
-  /** The running child has gone: whatever it had under way is lost. `reason` is one sentence. */
-  onDown(reason: string): void;
+  /**
+   * The running child has gone: whatever it had under way is lost. `reason` is one sentence; `replaced` where it was
+   * ended to make room for the next one.
+   */
+  onDown(reason: string, replaced: boolean): void;
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -80,16 +93,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let bornAt = 0;
   let restartTimer: Timer | undefined;
   let stopping = false;
-  const waiters = new Set<() => void>();
+  const giveUp = createGiveUp(clock);
+  /** Why the present life is being ended for the next one; null while it is not. */
+  let replacing: string | null = null;
+  let restart: Promise<void> | undefined;
 
   const change = (next: Partial<ChildState>): void => {
     state = { ...state, ...next };
     options.onChange();
-    wakeWaiters();
-  };
-
-  const wakeWaiters = (): void => {
-    for (const wake of [...waiters]) wake();
+    readiness.changed();
   };
 
   const tell = (level: EventLevel, type: EventType, message: string, detail: Record<string, unknown>): void => {
@@ -127,7 +139,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const shakeHands = async (current: Life, ofGeneration: number): Promise<void> => {
     try {
       const outcome = await current.client.initialize();
-      if (generation !== ofGeneration || life !== current) return;
+      if (generation !== ofGeneration || life !== current || replacing !== null) return;
       version = outcome.version;
       handshake = outcome.result;
       running = { client: current.client, generation };
@@ -137,7 +149,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       tell("info", "app-server.connected", `connected to ${peerName(version)}`, detail);
       options.onConnected?.(running);
     } catch (error) {
-      if (life !== current || stopping) return;
+      if (life !== current || stopping || replacing !== null) return;
       // A child that has closed its stdout is dying, and its exit tells the story; any other lives but is of no use.
       if (error instanceof CodexdError && error.code === "child_restarted") return;
       const reason = errorMessage(error);
@@ -148,12 +160,16 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 
   const onEnd = (end: LifeEnd): void => {
-    const reason = words.ended(end, worked, options.lastStderrLines());
+    const stderr = options.lastStderrLines();
+    if (replacing !== null) return onReplaced({ ...end, reason: end.reason ?? `restarted: ${replacing}` });
+    const noUse = remote || stopping ? null : giveUp.after(end, worked, stderr);
+    const canRetry = end.canRetry && noUse === null;
+    const reason = `${words.ended(end, worked, stderr)}${noUse === null ? "" : `; ${noUse}`}`;
     if (clock.monotonic() - bornAt >= LIMITS.childHealthyMs) failures = 0;
     failures += 1;
     life = undefined;
     running = undefined;
-    const expected = end.canRetry && end.retryAfterMs === undefined;
+    const expected = canRetry && end.retryAfterMs === undefined;
     const { pid } = state;
     change({
       status: stopping ? "stopped" : expected ? "restarting" : "failed",
@@ -161,10 +177,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       lastError: stopping ? state.lastError : reason,
     });
     tellEnd(end, pid, reason);
-    options.onDown(reason);
+    options.onDown(reason, false);
     if (stopping) return;
     if (!expected) tell("error", "child.failed", reason, { ...words.target, reason });
-    if (!end.canRetry) return;
+    if (!canRetry) return;
     const delayMs = end.retryAfterMs ?? backoffDelayMs(failures, LIMITS.childRestart, options.random);
     const where = remote ? words.target : {};
     tell("warn", "child.restarting", `${words.again} in ${delayMs} ms`, {
@@ -176,26 +192,56 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     });
   };
 
+  /** The end of a life that was to end, and whose successor is on its way. */
+  const onReplaced = (end: LifeEnd): void => {
+    const reason = words.ended(end, worked, []);
+    life = undefined;
+    running = undefined;
+    const { pid } = state;
+    const { exitCode, signal } = end;
+    change({ pid: null, exitedAt: isoTime(clock.now()), exitCode, signal });
+    tellEnd(end, pid, reason);
+    options.onDown(reason, true);
+  };
+
+  const replace = async (why: string): Promise<void> => {
+    replacing = why;
+    restartTimer?.cancel();
+    failures = 0;
+    giveUp.reset();
+    running = undefined;
+    change({ status: "restarting" });
+    const detail = { ...(remote ? words.target : {}), attempt: 1, delayMs: 0, reason: why };
+    tell("warn", "child.restarting", `${words.again}: ${why}`, detail);
+    await life?.stop();
+    replacing = null;
+    if (stopping) throw stopped();
+    change({ restarts: state.restarts + 1 });
+    await begin()?.spawned;
+  };
+
   const tellEnd = (end: LifeEnd, pid: number | null, reason: string): void => {
-    const level = stopping ? "info" : "error";
+    const level = stopping || replacing !== null ? "info" : "error";
     const { exitCode, signal } = end;
     if (!remote) {
       const stderr = options.lastStderrLines();
       if (!end.spawnFailed) tell(level, "child.exited", reason, { pid, exitCode, signal, reason, stderr });
     } else if (worked) {
       tell(level, "child.exited", reason, { ...words.target, reason });
-    } else if (!stopping) {
+    } else if (!stopping && replacing === null) {
       tell(level, "app-server.connect.failed", reason, { ...words.target, reason });
     }
   };
 
   const refusal = (): CodexdError | undefined => {
-    if (stopping || state.status === "stopped") return new CodexdError("draining", "codexd is stopping");
+    if (stopping || state.status === "stopped") return stopped();
     if (state.status === "failed") {
       return new CodexdError("child_failed", `${words.cannot}: ${state.lastError ?? "unknown"}`);
     }
     return undefined;
   };
+
+  const readiness = createReadyWait({ clock, current: () => running, refusal, state: () => state });
 
   return {
     get state() {
@@ -214,31 +260,24 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (state.status !== "idle") return;
       await begin()?.spawned;
     },
-    ready() {
-      return new Promise((resolve, reject) => {
-        const timer = clock.after(LIMITS.childReadyWaitMs, () => {
-          waiters.delete(look);
-          const why = state.lastError === null ? "" : `: ${state.lastError}`;
-          reject(new CodexdError("not_ready", `the app-server is ${state.status}${why}`, { child: state.status }));
-        });
-        const look = (): void => {
-          const error = refusal();
-          if (running === undefined && error === undefined) return;
-          timer.cancel();
-          waiters.delete(look);
-          if (error !== undefined) reject(error);
-          else if (running !== undefined) resolve(running);
-        };
-        waiters.add(look);
-        look();
+    ready: () => readiness.wait(),
+    async restart(why) {
+      if (stopping) throw stopped();
+      restart ??= replace(why).finally(() => {
+        restart = undefined;
       });
+      await restart;
     },
     async stop() {
       stopping = true;
-      wakeWaiters();
+      readiness.changed();
       restartTimer?.cancel();
       await life?.stop();
       change({ status: "stopped" });
     },
   };
+}
+
+function stopped(): CodexdError {
+  return new CodexdError("draining", "codexd is stopping");
 }

@@ -76,6 +76,8 @@ export interface CliParts {
   agentProgram(): AgentProgram;
   /** Replaces the token in `stateDir` by a new one, and the header file with it. */
   rotateToken(stateDir: string): Promise<unknown>;
+  /** Ends all that the daemon in this process has started, at once and synchronously; gives the pids. */
+  killChildren(): readonly number[];
 }
 
 export const COMMAND_NAMES = [

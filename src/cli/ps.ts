@@ -38,16 +38,17 @@ async function runPs(context: CliContext): Promise<number> {
   const client = clientOf(target, context);
   const limit = LIMITS.pageMax;
   try {
-    const [sessions, turns, running, queued, approvals] = await Promise.all([
+    const [sessions, turns, waiting, running, queued, approvals] = await Promise.all([
       client.listSessions({ status: "active", limit }),
       client.listTurns({ status: "inProgress", limit }),
+      client.listTurns({ status: "queued", limit }),
       client.listRuns({ status: "running", limit }),
       client.listRuns({ status: "queued", limit }),
       client.listApprovals({ limit }),
     ]);
     const runs = [...running.records, ...queued.records];
     const found: UnderWay = {
-      sessions: sessions.records, turns: turns.records, runs, approvals: approvals.records,
+      sessions: sessions.records, turns: [...turns.records, ...waiting.records], runs, approvals: approvals.records,
     };
     io.stdout(hasFlag(request, "json") ? jsonText(found) : tableText(found));
     return EXIT.ok;
@@ -64,8 +65,8 @@ function tableText({ sessions, turns, runs, approvals }: UnderWay): string {
       ["session", sessionId, currentTurnId === null ? "idle" : "busy", createdAt, cwd ?? ""]),
     ...turns.map((turn) =>
       ["turn", turnKey(turn), livenessText(turn), turn.startedAt ?? "", `of ${turn.sessionId}`]),
-    ...runs.map(({ runId, status, createdAt, prompt }) =>
-      ["run", runId, status, createdAt, plain(prompt).slice(0, 60)]),
+    ...runs.map((run) =>
+      ["run", run.runId, livenessText(run), run.createdAt, plain(run.prompt).slice(0, 60)]),
     ...approvals.map(({ approvalId, status, createdAt, summary }) =>
       ["approval", approvalId, status, createdAt, plain(summary).slice(0, 60)]),
   ];
@@ -79,7 +80,7 @@ function tableText({ sessions, turns, runs, approvals }: UnderWay): string {
 }
 
 /** Why it is quiet, and for how long; its status where the daemon does not say. */
-function livenessText({ status, liveness }: TurnSummary): string {
+function livenessText({ status, liveness }: Pick<TurnSummary | RunRecord, "status" | "liveness">): string {
   // A daemon of an older version has no such member.
   if (liveness === null || liveness === undefined) return status;
   return `${liveness.state} ${Math.round(liveness.quietMs / 1000)} s`;

@@ -135,7 +135,17 @@ function statusText(data: Record<string, unknown>, readiness: Readiness, target:
     ["state", text(snapshot, "config", "paths", "stateDir")],
     ["started", text(snapshot, "daemon", "startedAt")],
     ...recordLines(snapshot),
+    ...homeLines(member(data, "limits", "codexHomeBytes")),
   ]);
+}
+
+/** Only where it has grown so far that somebody should know. */
+function homeLines(size: unknown): Array<[string, string]> {
+  const value = member(size, "value");
+  const limit = member(size, "limit");
+  if (typeof value !== "number" || typeof limit !== "number" || value <= limit) return [];
+  const gib = (value / 2 ** 30).toFixed(1);
+  return [["warning", `Codex's home takes ${gib} GiB: sessions and logs, of which Codex deletes nothing by itself`]];
 }
 
 function filesText(snapshot: Record<string, unknown>, { paths }: CodexdConfig): string {

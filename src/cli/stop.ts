@@ -6,6 +6,7 @@ import type { CodexdClient } from "../client/api.ts";
 import { targetName } from "../client/target.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import type { StopReport } from "../core/processes.ts";
+import { turnKey } from "../core/records.ts";
 import type { CliContext, CommandSpec } from "./command.ts";
 import { clientOf, toExitError } from "./daemon-client.ts";
 import { plain } from "./event-text.ts";
@@ -16,7 +17,8 @@ export const stopCommand: CommandSpec = {
   positionalsMin: 1,
   positionalsMax: 1,
   summary: "interrupt a session or a turn, or cancel a run",
-  notes: "A session stays usable. Exits 1 when a process has survived.\n",
+  notes: "A session's queued turns are ended too; it stays usable. The id of a turn ends that one alone.\n"
+    + "Exits 1 when a process has survived.\n",
   flags: [...CLIENT_FLAGS],
   config: "state",
   run: runStop,
@@ -47,14 +49,15 @@ async function stop(client: CodexdClient, id: string): Promise<StopReport & { re
     const { run, stopped, survived } = await client.cancelRun(id);
     return { said: `${id} is ${run.status}`, stopped, survived };
   }
-  const sessionId = id.startsWith("ses_") ? id : await sessionOfRunning(client, id);
-  const { turn, stopped, survived } = await client.interruptSession(sessionId);
-  const said = turn === null ? `${sessionId} is idle` : `${turn.submissionId ?? turn.turnId} is ${turn.status}`;
-  return { said, stopped, survived };
-}
-
-async function sessionOfRunning(client: CodexdClient, id: string): Promise<string> {
-  const turn = await client.getTurn(id);
-  if (turn.lastSeq === null) return turn.sessionId;
-  throw new ExitError(EXIT.failed, `${id} has ended: it is ${turn.status}`);
+  if (!id.startsWith("ses_")) {
+    const before = await client.getTurn(id);
+    if (before.lastSeq !== null) throw new ExitError(EXIT.failed, `${id} has ended: it is ${before.status}`);
+    const { turn, stopped, survived } = await client.interruptTurn(id);
+    return { said: `${turnKey(turn)} is ${turn.status}`, stopped, survived };
+  }
+  const { turn, queuedTurns, stopped, survived } = await client.interruptSession(id);
+  // A daemon of an older version has no such member.
+  const ended = [...(turn === null ? [] : [turn]), ...(queuedTurns ?? [])];
+  const lines = ended.map((one) => `${turnKey(one)} is ${one.status}`);
+  return { said: lines.length === 0 ? `${id} is idle` : lines.join("\n"), stopped, survived };
 }

@@ -22,7 +22,7 @@ export interface TurnPrinter {
 export function printedTypes(streams: boolean): string[] {
   return [
     "app-server.item.started", "app-server.item.completed", "app-server.turn.error", "app-server.turn.plan.updated",
-    ...(streams ? ["app-server.turn.message.delta"] : []),
+    "turn.stalled", ...(streams ? ["app-server.turn.message.delta"] : []),
   ];
 }
 
@@ -51,8 +51,9 @@ export function createTurnPrinter(screen: Screen, streams: boolean): TurnPrinter
   };
 
   return {
-    print({ type, detail }) {
+    print({ type, detail, message }) {
       const { item } = detail;
+      if (type === "turn.stalled") return screen.note(plain(message));
       if (type === "app-server.turn.message.delta") return answer.delta(String(detail["itemId"]), detail["delta"]);
       if (type === "app-server.turn.plan.updated") return screen.remark(planText(detail["plan"]));
       if (type === "app-server.turn.error") return tellRetry(detail, screen, answer);

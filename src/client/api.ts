@@ -5,9 +5,10 @@
 
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
 import type { CodexdEvent } from "../core/event.ts";
-import type { Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
+import type { ChildState, Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
 import type {
-  CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, UploadRecord,
+  CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, TurnStopOutcome,
+  UploadRecord,
 } from "../core/requests.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import type { StopReport } from "../core/processes.ts";
@@ -128,6 +129,8 @@ export interface CodexdClient {
   startTurn(input: StartTurnInput, options?: CreateOptions): Promise<StartedTurn>;
   /** By `turnId` or `submissionId`; with `waitMs` waits that long at most for its end. */
   getTurn(id: string, options?: TurnWaitOptions): Promise<TurnRecord>;
+  /** Ends a turn that runs, or withdraws one that waits; one that has ended is given back as it is. */
+  interruptTurn(id: string, options?: CallOptions): Promise<TurnStopOutcome>;
 
   /** What waits for a decision, unless the query says otherwise. */
   listApprovals(query?: ApprovalQuery, options?: CallOptions): Promise<Page<ApprovalRecord>>;
@@ -151,6 +154,8 @@ export interface CodexdClient {
   rpc(method: string, params?: Readonly<Record<string, unknown>>, options?: RpcOptions): Promise<unknown>;
   /** Version, models, account and rate limits, as far as Codex says them. */
   codex(options?: CallOptions): Promise<Readonly<Record<string, unknown>>>;
+  /** Ends the app-server in order and starts it again; gives it as it is then, working or not. */
+  restartChild(options?: CallOptions): Promise<ChildState>;
   /** @param mediaType such as `image/png`; where it is left out the daemon finds it in `bytes`. */
   upload(
     sessionId: string, bytes: Uint8Array, mediaType?: string, options?: CreateOptions,

@@ -2,6 +2,7 @@
 //
 // What Codex says is passed on as it came and never checked: its versions differ.
 
+import type { ChildState } from "../core/records.ts";
 import type { UploadRecord } from "../core/requests.ts";
 import type { CodexdClient, ThreadDetail } from "./api.ts";
 import type { Calls, CallSettings } from "./calls.ts";
@@ -9,7 +10,7 @@ import { clientError } from "./errors.ts";
 import { API, recordPath, withQuery } from "./paths.ts";
 import { member, pageOf } from "./record-calls.ts";
 
-type CodexCalls = Pick<CodexdClient, "rpc" | "codex" | "upload">;
+type CodexCalls = Pick<CodexdClient, "rpc" | "codex" | "restartChild" | "upload">;
 
 export function codexCalls(calls: Calls): CodexCalls {
   return {
@@ -20,6 +21,10 @@ export function codexCalls(calls: Calls): CodexCalls {
       throw clientError("bad_reply", "the answer has no result");
     },
     codex: (options) => calls.data("GET", `${API}/codex`, undefined, { ...options, work: true }),
+    async restartChild(options) {
+      const data = await calls.data("POST", `${API}/child/restart`, {}, { ...options, work: true });
+      return member<ChildState>(data, "child");
+    },
     async upload(sessionId, bytes, mediaType, options = {}) {
       const path = `${API}/uploads`;
       if (mediaType !== undefined) {

@@ -4,7 +4,7 @@
 
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
-import type { CreateSessionInput, StartTurnInput, StopOutcome } from "../core/requests.ts";
+import type { CreateSessionInput, StartTurnInput, StopOutcome, TurnStopOutcome } from "../core/requests.ts";
 import type { Readiness } from "../core/status.ts";
 import type { CodexdClient, DaemonStatus, Health, SessionView, StartedTurn } from "./api.ts";
 import type { CallOptions, Calls } from "./calls.ts";
@@ -67,7 +67,7 @@ export function sessionCalls(calls: Calls): SessionCalls {
   };
 }
 
-type TurnCalls = Pick<CodexdClient, "listTurns" | "allTurns" | "startTurn" | "getTurn">;
+type TurnCalls = Pick<CodexdClient, "listTurns" | "allTurns" | "startTurn" | "getTurn" | "interruptTurn">;
 
 export function turnCalls(calls: Calls): TurnCalls {
   const list: CodexdClient["listTurns"] = async ({ sessionId, ...query } = {}, options = {}) => {
@@ -89,6 +89,10 @@ export function turnCalls(calls: Calls): TurnCalls {
     async getTurn(id, { waitMs, waitFor, ...options } = {}) {
       const path = withQuery(recordPath("turns", id), { waitMs, waitFor });
       return member<TurnRecord>(await calls.data("GET", path, undefined, { ...options, waitMs }), "turn");
+    },
+    async interruptTurn(id, options = {}): Promise<TurnStopOutcome> {
+      const path = recordPath("turns", id, "/interrupt");
+      return await calls.data("POST", path, {}, { ...options, work: true }) as unknown as TurnStopOutcome;
     },
   };
 }

@@ -21,6 +21,8 @@ export const NO_PROGRESS: ExecProgress = {
   threadId: null, lastMessage: null, tokenUsage: null, completed: false, failure: null,
 };
 
+const RETRY = /^Reconnecting\b/i;
+
 type Step = (event: Record<string, unknown>, before: ExecProgress) => Partial<ExecProgress>;
 
 const STEPS: ReadonlyMap<unknown, Step> = new Map<unknown, Step>([
@@ -36,7 +38,7 @@ const STEPS: ReadonlyMap<unknown, Step> = new Map<unknown, Step>([
   }],
   ["error", ({ message }, before) => {
     const text = textOf(message);
-    return text === null || isRetry(text) ? {} : { failure: before.failure ?? text };
+    return text === null || RETRY.test(text) ? {} : { failure: before.failure ?? text };
   }],
 ]);
 
@@ -46,8 +48,9 @@ export function foldExecEvent(before: ExecProgress, event: Record<string, unknow
   return step === undefined ? before : { ...before, ...step(event, before) };
 }
 
-function isRetry(message: string): boolean {
-  return /^Reconnecting\b/i.test(message);
+/** Whether it announces another try, and so neither an end nor any progress. */
+export function isRetry({ type, message }: Record<string, unknown>): boolean {
+  return type === "error" && typeof message === "string" && RETRY.test(message);
 }
 
 /** 0.116 leaves out what it does not count. */

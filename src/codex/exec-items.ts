@@ -27,6 +27,15 @@ const NOTES: ReadonlyMap<unknown, Note> = new Map<unknown, Note>([
   }],
 ]);
 
+/** Items that run something, as `codex exec` names their types; a to-do list is open from its beginning to the end. */
+const TOOL_ITEMS: ReadonlySet<unknown> = new Set([
+  "command_execution", "file_change", "mcp_tool_call", "web_search", "collab_tool_call",
+]);
+
+export function isRunningTool({ type }: Item): boolean {
+  return TOOL_ITEMS.has(type);
+}
+
 /** Takes in an object as it was printed. */
 export function noteExecEvent(log: WorkLog, { type, item }: Record<string, unknown>): void {
   if (typeof type !== "string" || !type.startsWith("item.") || !isObject(item)) return;

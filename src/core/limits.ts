@@ -4,6 +4,7 @@
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 const SECOND = 1000;
 
 export const LIMITS = {
@@ -36,6 +37,22 @@ export const LIMITS = {
   childRestart: { firstMs: 250, mostMs: 30 * SECOND, jitter: 0.2 },
   /** A child that lived this long starts its count of failures anew. */
   childHealthyMs: 60 * SECOND,
+  /** A child that has died so often within this time is `failed` until a restart is asked for. */
+  childDeathsMax: 5,
+  childDeathsMs: 60 * SECOND,
+  /** How often the resident size of the child is held against `--child-max-rss`: it grows in minutes, not seconds. */
+  childSizeCheckMs: 60 * SECOND,
+  /** Processes below the child that are looked at; with more the number is that of the first ones. */
+  childDescendantsMax: 10_000,
+  /** Open files that are looked at for the process that holds a thread. */
+  holderFilesMax: 100_000,
+  /** Of Codex's home: above it `codexd status` says so. Codex clears nothing away, and years of sessions fit. */
+  codexHomeWarnBytes: 10 * GIB,
+  /** How long a count of it is told again, and how many files one count looks at. */
+  codexHomeMs: 60 * SECOND,
+  codexHomeFilesMax: 200_000,
+  /** How long `status` waits for the first count, which is small where the home is. */
+  codexHomeWaitMs: 250,
   /** How long a call waits for a child that starts or restarts, before 503 `not_ready`. */
   childReadyWaitMs: 10 * SECOND,
   /** Name, TCP and TLS of a remote app-server, and its answer to the upgrade, together. */
@@ -59,6 +76,10 @@ export const LIMITS = {
   interruptRetryMs: 10,
   /** Threads whose token total is kept for their next turn; one more costs a guess, not a wrong answer. */
   threadUsagesKept: 1000,
+  /** How long Codex may take to end the commands of a thread itself: it answers in milliseconds. */
+  cleanTerminalsMs: 2 * SECOND,
+  /** Processes that the event of a sweep names; the answer to an interrupt names all of them. */
+  leftoversTold: 100,
   /** How long an interrupt may take from asking Codex to the turn's end. */
   interruptMs: 10 * SECOND,
   shutdownMs: 20 * SECOND,
@@ -142,6 +163,8 @@ export const LIMITS = {
 
   /** How long a run that was sent SIGINT may take before it is killed: `codex exec` ends within 25 ms. */
   runStopGraceMs: 5 * SECOND,
+  /** How long a run that a signal of somebody else's has ended waits for codexd's own: both may be sent in one go. */
+  runSameSignalMs: 250,
   /** How long the sweep looks for what has left the run's group, after the kill. */
   runSweepMs: 2 * SECOND,
   /** A longer line of its output is no item: it stays in the output file and counts as one that could not be read. */
@@ -214,6 +237,8 @@ export const LIMITS = {
   receiptCommandCharsKept: 256,
   /** Of a receipt's diff, which is in memory and in each checkpoint; what is longer is cut behind a line. */
   receiptDiffCharsMax: MIB,
+  /** Between two looks at what is quiet: who asks for less asks for a busy loop. */
+  stallCheckMs: 100,
   /** Turns that have ended with a command still running, whose late end is still taken into the receipt. */
   lateTurnsKept: 1000,
 
@@ -235,6 +260,10 @@ export const LIMITS = {
   uploadJsonBytesMax: 4 * Math.ceil((16 * MIB) / 3) + 4 * KIB,
   /** Of one session. */
   uploadsMax: 100,
+  /** Turns that wait in one session: more than anybody writes by hand, and few enough to look through. */
+  queuedTurnsMax: 100,
+  /** When a queued turn that could not be submitted is tried again, should nothing say sooner that it can be. */
+  queuedTurnRetryMs: SECOND,
 
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,

@@ -1,4 +1,4 @@
-// What a stop says of the processes that it found.
+// What is said of processes: of those that a stop has found, of who holds a thread, of what the child costs.
 //
 // Only shapes: who looks for processes and ends them is child/ (process-tree.ts, end-processes.ts).
 
@@ -13,6 +13,23 @@ export interface StoppedProcess {
 export interface StopReport {
   readonly stopped: readonly StoppedProcess[];
   readonly survived: readonly StoppedProcess[];
+}
+
+/** Another process that has a thread of Codex's loaded, so that nobody else may write it. */
+export interface ThreadHolder {
+  readonly pid: number;
+  readonly command: string;
+  readonly startedAt: string | null;
+}
+
+/** What the child costs at a moment. */
+export interface ChildSize {
+  /** Resident memory of the child alone, in bytes. */
+  readonly rssBytes: number;
+  /** Processes below it: its servers and commands. */
+  readonly descendants: number;
+  /** Of these, the ones that a turn has started. */
+  readonly commands: number;
 }
 
 export const NOTHING_STOPPED: StopReport = { stopped: [], survived: [] };

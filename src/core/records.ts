@@ -3,6 +3,7 @@
 // Every field is always there; null means absent. The names are public API (HTTP, files and library alike).
 
 import type { ApprovalReceipt } from "./approvals.ts";
+import type { TurnOverrides } from "./requests.ts";
 
 export const SESSION_PURPOSES = ["duplex", "smoke", "worker"] as const;
 export type SessionPurpose = (typeof SESSION_PURPOSES)[number];
@@ -150,9 +151,11 @@ export interface TurnRecord extends WorkReceipt {
   readonly approvals: readonly ApprovalReceipt[];
   /** Null for a turn that has ended. */
   readonly liveness: TurnLiveness | null;
-  /** The turn's first and last event; `lastSeq` is null while it runs. */
+  /** The turn's first and last event, from its submission on where it has waited; `lastSeq` is null while it runs. */
   readonly firstSeq: number;
   readonly lastSeq: number | null;
+  /** The settings that it brings along; only there while it waits. */
+  readonly queuedWith?: TurnOverrides;
 }
 
 /** The key under which a turn is kept: its `submissionId`, or Codex's id where codexd did not start it. */
@@ -160,11 +163,13 @@ export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): stri
   return turn.submissionId ?? turn.turnId ?? "";
 }
 
-export type TurnSummary = Omit<TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges">;
+export type TurnSummary = Omit<
+  TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges" | "queuedWith"
+>;
 
 /** The lists' short form, without what can be large. */
 export function turnSummary(turn: TurnRecord): TurnSummary {
-  const { input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, ...summary } = turn;
+  const { input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, queuedWith: _q, ...summary } = turn;
   return summary;
 }
 

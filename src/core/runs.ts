@@ -4,7 +4,7 @@
 // Every field of a record is always there; null means absent. The names are public API.
 
 import type { StopReport } from "./processes.ts";
-import type { SandboxMode, TokenUsage, WorkReceipt } from "./records.ts";
+import type { SandboxMode, TokenUsage, TurnLiveness, WorkReceipt } from "./records.ts";
 
 export const CODEX_EXEC_PURPOSES = ["fallback-worker", "worker", "smoke"] as const;
 export type RunPurpose = (typeof CODEX_EXEC_PURPOSES)[number];
@@ -110,6 +110,13 @@ export type RunOutcome =
 /** Runs one request to its end; should not reject. */
 export type RunExecutor = (request: CodexExecRequest) => Promise<RunOutcome>;
 
+export const RUN_LIVENESS = ["starting", "model", "tool", "reconnecting", "stalled"] as const;
+
+/** Why a run is quiet, and for how long it has been. */
+export interface RunLiveness extends TurnLiveness {
+  readonly state: (typeof RUN_LIVENESS)[number];
+}
+
 export interface RunRecord extends WorkReceipt {
   readonly runId: string;
   readonly sessionId: string | null;
@@ -130,6 +137,8 @@ export interface RunRecord extends WorkReceipt {
   readonly tokenUsage: TokenUsage | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly result: { readonly invocation: RunInvocation; readonly result: RunResult | null } | null;
+  /** Null for a run that does not run. */
+  readonly liveness: RunLiveness | null;
 }
 
 /** A run as lists and snapshots give it: without what it has printed, its commands and its file changes. */

@@ -31,6 +31,11 @@ export const CODEX_ROUTES: readonly Route[] = [
     handle: async ({ edge, services, body }) => rawAnswer(edge, await services.codex.rpc(body), "result"),
   }),
   route({
+    method: "POST", path: "/v1/codexd/child/restart", query: none, body: NO_BODY,
+    summary: "Restart the app-server, also out of `failed`; answers when it is there again",
+    handle: async ({ services }) => ({ data: { child: await services.child.restart() } }),
+  }),
+  route({
     method: "GET", path: "/v1/codexd/threads", body: NO_BODY, summary: "Codex's threads, newest first",
     query: {
       ...PAGE_SHAPE,

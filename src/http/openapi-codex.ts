@@ -80,6 +80,10 @@ export const CODEX_OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "callCodex", tag: "codex", refuses: ["session_exists", ...CHILD_ERRORS],
     answers: { 200: data("Codex's result, its text as it came, on one line.", { result: ANYTHING }) },
   },
+  "POST /v1/codexd/child/restart": {
+    operationId: "restartChild", tag: "codex", refuses: ["wrong_mode"],
+    answers: { 200: data("The app-server as it is after the restart, working or not.", { child: ref("ChildState") }) },
+  },
   "POST /v1/codexd/uploads": {
     operationId: "upload", tag: "turns",
     refuses: ["not_found", "session_closed", "wrong_mode", "storage_full"],

@@ -13,7 +13,9 @@ import { ANY_OBJECT, INTEGER, listOf, ref, TEXT, TEXT_OR_NULL } from "./openapi-
 
 const STOPPED = { stopped: listOf(ref("StoppedProcess")), survived: listOf(ref("StoppedProcess")) };
 const TURN_OR_NULL = { anyOf: [ref("Turn"), { type: "null" }] };
-const SESSION_STOPPED = { session: ref("Session"), turn: TURN_OR_NULL, ...STOPPED };
+const SESSION_STOPPED = {
+  session: ref("Session"), turn: TURN_OR_NULL, queuedTurns: listOf(ref("TurnSummary")), ...STOPPED,
+};
 
 const ACCEPTED = data("The turn has been accepted and journaled; its items arrive as events.", {
   accepted: { const: true }, session: ref("Session"), submissionId: TEXT_OR_NULL, turnId: TEXT_OR_NULL,
@@ -25,7 +27,8 @@ const START_TURN = {
   tag: "turns",
   answers: { 202: ACCEPTED, 200: ENDED },
   refuses: [
-    "not_found", "session_closed", "turn_in_progress", "turn_mismatch", "thread_locked", "storage_full",
+    "not_found", "session_closed", "turn_in_progress", "turn_mismatch", "too_many_turns", "thread_locked",
+    "storage_full",
     ...CHILD_ERRORS,
   ],
 } as const;
@@ -135,6 +138,10 @@ const TURNS: Readonly<Record<string, Operation>> = {
   },
   "POST /v1/codexd/sessions/:id/turns": { operationId: "startSessionTurn", ...START_TURN },
   "POST /v1/codexd/turn": { operationId: "startTurn", ...START_TURN },
+  "POST /v1/codexd/turns/:id/interrupt": {
+    operationId: "interruptTurn", tag: "turns", refuses: ["not_found", "storage_full", ...CHILD_ERRORS],
+    answers: { 200: data("The turn as it has ended.", { turn: ref("Turn"), ...STOPPED }) },
+  },
   "GET /v1/codexd/turns": {
     operationId: "listTurns", tag: "turns", answers: { 200: page("A page.", "turns", "TurnSummary") },
   },

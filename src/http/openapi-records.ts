@@ -2,7 +2,7 @@
 //
 // Written by hand, and held to the types by the compiler and to real records by a test.
 
-import { nullable, type JsonSchema } from "../base/json-schema.ts";
+import { nullable, withOptional, type JsonSchema } from "../base/json-schema.ts";
 import {
   APPROVAL_DECIDERS, APPROVAL_DECISIONS, APPROVAL_KINDS, type ApprovalReceipt,
 } from "../core/approvals.ts";
@@ -14,7 +14,8 @@ import {
   type TurnRecord, type TurnSummary, type WorkReceipt,
 } from "../core/records.ts";
 import {
-  CODEX_EXEC_PURPOSES, RUN_STATUSES, type RunInvocation, type RunRecord, type RunResult, type RunSummary,
+  CODEX_EXEC_PURPOSES, RUN_LIVENESS, RUN_STATUSES, type RunInvocation, type RunLiveness, type RunRecord,
+  type RunResult, type RunSummary,
 } from "../core/runs.ts";
 import {
   ANYTHING, ANY_OBJECT, ANY_OBJECT_OR_NULL, FLAG, INTEGER, INTEGER_OR_NULL, listOf, orNull, record, ref, TEXT, TEXTS,
@@ -96,6 +97,9 @@ const RUN_SUMMARY_FIELDS: Fields<Omit<RunSummary, "result">> = {
   exitCode: INTEGER_OR_NULL,
   tokenUsage: orNull(ref("TokenUsage")),
   metadata: TEXT_MAP,
+  liveness: orNull(record<RunLiveness>("What it does now.", {
+    state: words(RUN_LIVENESS), quietMs: { type: "number" },
+  })),
 };
 
 const RUN_RESULT_SUMMARY: Fields<Omit<RunResult, "stdout" | "stderr" | "jsonEvents">> = {
@@ -145,13 +149,14 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     developerInstructions: TEXT_OR_NULL,
     config: ANY_OBJECT_OR_NULL,
   }),
-  Turn: record<TurnRecord>("The receipt of a turn: what it was and how it ended.", {
+  Turn: withOptional(record<TurnRecord>("The receipt of a turn: what it was and how it ended.", {
     ...TURN_SUMMARY,
     ...WORK,
     input: nullable(listOf(ANYTHING)),
     outputSchema: ANY_OBJECT_OR_NULL,
     diff: TEXT_OR_NULL,
-  }),
+    queuedWith: { ...ANY_OBJECT, description: "The settings that it brings along; only there while it waits." },
+  }), "queuedWith"),
   TurnSummary: record<TurnSummary>("A turn's receipt without what can be large.", TURN_SUMMARY),
   TurnError: record<TurnError>("Why a turn did not complete.", {
     message: TEXT, reason: TEXT_OR_NULL, codexErrorInfo: ANYTHING, additionalDetails: TEXT_OR_NULL,

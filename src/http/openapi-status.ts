@@ -117,9 +117,10 @@ interface Refusal {
   readonly message: string;
 }
 
-const LIMIT = record<{ value: number; limit: number | null }>("How much there is, and may be; null is no limit.", {
-  value: { type: "number" }, limit: nullable({ type: "number" }),
-});
+const LIMIT = record<{ value: number | null; limit: number | null }>(
+  "How much there is, null where that cannot be told; and may be, null for no limit.",
+  { value: nullable({ type: "number" }), limit: nullable({ type: "number" }) },
+);
 
 /** By the names under which `ref` finds them. */
 export const STATUS_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
@@ -143,7 +144,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     service: ref("ServiceStatus"),
     snapshot: ref("Snapshot"),
     limits: { type: "object", additionalProperties: LIMIT },
-    liveness: { type: "object", description: "Why each open turn is quiet, and for how long." },
+    liveness: { type: "object", description: "Why each open turn and run is quiet, and for how long." },
     compat: { type: "object", description: "Whether codexd was tried with this version of Codex." },
   }),
 };

@@ -102,12 +102,12 @@ const SESSION_ROUTES: readonly Route[] = [
   }),
   route({
     method: "POST", path: "/v1/codexd/sessions/:id/close", query: none, body: NO_BODY,
-    summary: "Close a session; a turn of it that runs is interrupted first",
+    summary: "Close a session; its turns that run or wait are interrupted first",
     handle: async ({ services, params }) => stopAnswer(await services.sessions.close(idOf(params))),
   }),
   route({
     method: "POST", path: "/v1/codexd/sessions/:id/interrupt", query: none, body: NO_BODY,
-    summary: "Interrupt a session's turn; answers when it has ended",
+    summary: "End a session's turn, those that wait for it and the commands they left; answers when all have ended",
     handle: async ({ services, params }) => stopAnswer(await services.sessions.interrupt(idOf(params))),
   }),
   route({
@@ -120,7 +120,7 @@ const SESSION_ROUTES: readonly Route[] = [
   route({
     // 202, not 200: the turn has been accepted and journaled; its items arrive as events.
     method: "POST", path: "/v1/codexd/sessions/:id/turns", status: 202, query: none, bodySize: "input",
-    summary: "Start or steer a turn of this session",
+    summary: "Start, queue or steer a turn of this session",
     body: decodeTurnOf,
     handle: startTurn,
   }),
@@ -129,13 +129,21 @@ const SESSION_ROUTES: readonly Route[] = [
 const TURN_ROUTES: readonly Route[] = [
   route({
     method: "POST", path: "/v1/codexd/turn", status: 202, query: none, bodySize: "input",
-    summary: "Start or steer a turn",
+    summary: "Start, queue or steer a turn",
     body: bodyOf(decodeStartTurn),
     handle: startTurn,
   }),
   route({
     method: "GET", path: "/v1/codexd/turns", query: turnsShape, body: NO_BODY, summary: "All turns, newest first",
     handle: async ({ services, query }) => turnPage(await services.turns.list({ ...query, sessionId: null })),
+  }),
+  route({
+    method: "POST", path: "/v1/codexd/turns/:id/interrupt", query: none, body: NO_BODY,
+    summary: "Interrupt a turn that runs, or withdraw one that waits",
+    handle: async ({ services, params }) => {
+      const { turn, stopped, survived } = await services.turns.interrupt(idOf(params));
+      return { data: { turn, stopped, survived } };
+    },
   }),
 ];
 
@@ -164,8 +172,8 @@ async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTu
   return { data: approvals.length === 0 ? accepted : { ...accepted, approvals } };
 }
 
-function stopAnswer({ session, turn, stopped, survived }: StopOutcome): Answer {
-  return { data: { session, turn, stopped, survived } };
+function stopAnswer({ session, turn, queuedTurns, stopped, survived }: StopOutcome): Answer {
+  return { data: { session, turn, queuedTurns, stopped, survived } };
 }
 
 function turnPage({ records, nextCursor }: Page<TurnRecord>): Answer {

@@ -20,7 +20,8 @@ import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import type { ThreadService } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
 import { refusalOf, type Threads } from "./threads.ts";
-import { busyError, closedError } from "./turns.ts";
+import { closedError } from "./turn-start.ts";
+import { busyError } from "./turns.ts";
 import { within } from "./wait.ts";
 import type { WorkGate } from "./work-gate.ts";
 

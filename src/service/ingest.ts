@@ -25,7 +25,7 @@ export interface Ingest {
   /** A question of Codex's. */
   request(id: number | string, method: string, params: Record<string, unknown>): void;
   /** The child has gone: every turn that Codex had is ended. */
-  down(reason: string, why: "child_exited" | "daemon_stopped"): void;
+  down(reason: string, why: "child_exited" | "child_restarted" | "daemon_stopped"): void;
   /** The connection to an app-server that runs elsewhere has gone: its turns go on without codexd. */
   disconnected(): void;
 }
@@ -108,7 +108,7 @@ export function createIngest(options: IngestOptions): Ingest {
       });
       holdBack();
       const turn = turns.onThread(threadId);
-      if (turn?.record.turnId === turnId) turn.progressMonotonicMs = clock.monotonic();
+      if (turn !== undefined && isAbout(turn, turnId)) turn.progressMonotonicMs = clock.monotonic();
       return true;
     },
 
@@ -127,13 +127,14 @@ export function createIngest(options: IngestOptions): Ingest {
 
       // Sub-agents and earlier turns speak on the same connection: only its own events move a turn.
       const turn = threadId === null ? undefined : turns.onThread(threadId);
+      const getsOn = turn !== undefined && isAbout(turn, turnId) && !NO_PROGRESS.has(method);
+      if (getsOn) turn.progressMonotonicMs = clock.monotonic();
       if (turn === undefined || turnId === null || turn.record.turnId !== turnId) {
         // A thread that is resumed is told what was counted on it, under the id of its last turn.
         const total = method === USAGE ? readUsageTotal(params) : undefined;
         if (threadId !== null && total !== undefined) turns.noteUsage(threadId, total);
         return;
       }
-      turn.progressMonotonicMs = clock.monotonic();
       fold(turn.receipt, event.type, event.detail);
       if (method === "turn/completed") turns.finish(turn, explain(readOutcome(params["turn"]), turn));
     },
@@ -162,6 +163,13 @@ export function createIngest(options: IngestOptions): Ingest {
 
 const USAGE = "thread/tokenUsage/updated";
 const SETTINGS = "thread/settings/updated";
+/** A try that has failed, and the count that Codex tells again behind it, bring no turn further. */
+const NO_PROGRESS: ReadonlySet<string> = new Set(["error", USAGE]);
+
+/** Its own events, and those of a turn that it runs in. */
+function isAbout({ record, innerTurnId }: OpenTurn, turnId: string | null): boolean {
+  return turnId !== null && (record.turnId === turnId || innerTurnId === turnId);
+}
 
 function isUnloading(method: string, { status }: Record<string, unknown>): boolean {
   if (method === "thread/closed" || method === "thread/archived" || method === "thread/deleted") return true;

@@ -5,56 +5,21 @@
 // first (Codex, the death of the child, an error of the call).
 
 import { isoTime, type Clock } from "../base/clock.ts";
-import { createLatch, type Latch } from "../base/latch.ts";
 import type { EventDraft } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { SessionRecord, TokenUsage, TurnError, TurnRecord } from "../core/records.ts";
+import type { SessionRecord, TokenUsage, TurnLiveness, TurnRecord } from "../core/records.ts";
 import type { Changes } from "../store/types.ts";
 import { createLateTurns } from "./late-turns.ts";
 import { livenessOf } from "./liveness.ts";
-import { createReceipt, NO_TOKENS, receiptFields, type OutcomeStatus, type Receipt } from "./receipts.ts";
+import { createOpenTurn, type Opening, type OpenTurn, type SessionChange, type TurnOutcome } from "./open-turn.ts";
+import { NO_TOKENS, receiptFields, type Receipt } from "./receipts.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
 import { createThreadUsages } from "./thread-usages.ts";
-import { emptyTurn, endedTurn, finishedEvent, idsOf, sessionAfter } from "./turn-records.ts";
+import { endedTurn, finishedEvent, idsOf, sessionAfter, startedTurn } from "./turn-records.ts";
 
-/** `reserved`: nothing is written yet. `submitted`: written, Codex is asked. `accepted`: Codex has named the turn. */
-export type TurnPhase = "reserved" | "submitted" | "accepted" | "ended";
-
-export interface OpenTurn {
-  record: TurnRecord;
-  phase: TurnPhase;
-  readonly receipt: Receipt;
-  startedMonotonicMs: number;
-  progressMonotonicMs: number;
-  interruptRequested: boolean;
-  /** A reservation for a turn that Codex begins by itself, such as a compaction, which takes its place. */
-  expected: boolean;
-  /** By which name an interrupt finds it, where that is not its own: a review runs in a turn of its own inside. */
-  innerTurnId: string | null;
-  /** Codex has been sent the turn: it may have begun it, whatever becomes of the answer. */
-  asked: boolean;
-  /** What the turn's overrides change on its session once Codex has accepted them. */
-  readonly applyOverrides: SessionChange;
-  /** Set when the turn has left `reserved` and `submitted`, whichever way. */
-  readonly answered: Latch<true>;
-  /** Set to the final record; to null when a reservation was given up before anything was written. */
-  readonly ended: Latch<TurnRecord | null>;
-}
-
-export type SessionChange = (session: SessionRecord) => SessionRecord;
-
-export interface TurnOutcome {
-  readonly status: OutcomeStatus;
-  /** Beats what the stream said. */
-  readonly error?: TurnError;
-  readonly durationMs?: number | null;
-  /** Where it is known that it ended before now. */
-  readonly completedAt?: string;
-  /** Codex itself has ended the turn, so that its thread is on disk from now on. */
-  readonly byCodex?: boolean;
-}
+export type { OpenTurn, SessionChange, TurnOutcome, TurnPhase } from "./open-turn.ts";
 
 export type EndingListener = (turn: OpenTurn, outcome: TurnOutcome) => void;
 
@@ -64,7 +29,14 @@ export interface OpenTurns {
   all(): OpenTurn[];
   /** Keeps the session for a turn that is about to be submitted. The session must have no open turn. */
   reserve(session: SessionRecord, applyOverrides: SessionChange): OpenTurn;
-  /** Gives a reservation back; only before `submit`. */
+  /**
+   * A turn that is to wait, new or read back from the store. Nothing is written, and the session is not kept for it
+   * until it is promoted.
+   */
+  enqueue(record: Pick<TurnRecord, "sessionId"> & Partial<TurnRecord>, applyOverrides: SessionChange): OpenTurn;
+  /** Keeps the session, which must have no open turn, for one that has waited. */
+  promote(turn: OpenTurn): void;
+  /** Gives a reservation back; only before `submit`. One that has waited is queued again. */
   release(turn: OpenTurn): void;
   /** Writes the turn down, before Codex is asked. @throws (rejects) {CodexdError} `storage_full`. */
   submit(
@@ -83,44 +55,35 @@ export interface OpenTurns {
   finish(turn: OpenTurn, outcome: TurnOutcome): void;
   /** Calls `listener` with each turn that is about to be ended, before that is written: its receipt can still grow. */
   onEnding(listener: EndingListener): void;
+  /** Calls `listener` each time when a turn has ended and its session is free for the next one. */
+  onEnded(listener: (sessionId: string) => void): void;
   /** What an event about a turn that has ended changes on its record, to be written in the event's own line. */
   lateChanges(event: Pick<EventDraft, "type" | "detail">): Changes<CodexdTables> | undefined;
   /** The record with what the stream has said so far, and what the turn does now. */
   current(turn: OpenTurn): TurnRecord;
+  /** What the turn does now, and for how long it has been quiet. */
+  liveness(turn: OpenTurn): TurnLiveness;
 }
 
 export function createOpenTurns(
   store: CodexdStore, clock: Clock, uuid: UuidSource, tally: Pick<Tally, "turns"> = createTally(),
+  stallMs: number | null = null,
 ): OpenTurns {
   const bySession = new Map<string, OpenTurn>();
   const byThread = new Map<string, OpenTurn>();
   const usages = createThreadUsages(LIMITS.threadUsagesKept);
   const endingListeners: EndingListener[] = [];
+  const endedListeners: Array<(sessionId: string) => void> = [];
   const late = createLateTurns(store, LIMITS.lateTurnsKept);
 
-  const open = (
-    session: SessionRecord,
-    record: Partial<TurnRecord>,
-    phase: TurnPhase,
-    applyOverrides: SessionChange,
-    receipt = createReceipt(),
-  ): OpenTurn => {
-    const turn: OpenTurn = {
-      record: { ...emptyTurn(session), startedAt: isoTime(clock.now()), ...record },
-      phase,
-      receipt,
-      startedMonotonicMs: clock.monotonic(),
-      progressMonotonicMs: clock.monotonic(),
-      interruptRequested: false,
-      expected: false,
-      innerTurnId: null,
-      asked: phase === "accepted",
-      applyOverrides,
-      answered: createLatch<true>(),
-      ended: createLatch<TurnRecord | null>(),
-    };
+  const open = (...[session, ...how]: Opening): OpenTurn => {
+    const turn = createOpenTurn(clock, session, ...how);
     bySession.set(session.sessionId, turn);
     return turn;
+  };
+
+  const tellEnded = ({ record }: OpenTurn): void => {
+    for (const listener of endedListeners) listener(record.sessionId);
   };
 
   const forget = (turn: OpenTurn): void => {
@@ -129,6 +92,8 @@ export function createOpenTurns(
     const { threadId } = turn.record;
     if (threadId !== null && byThread.get(threadId) === turn) byThread.delete(threadId);
   };
+
+  const liveness = (turn: OpenTurn): TurnLiveness => livenessOf(turn, clock.monotonic(), stallMs);
 
   const sessionOf = (turn: OpenTurn): SessionRecord | undefined => store.tables.session.get(turn.record.sessionId);
 
@@ -156,10 +121,13 @@ export function createOpenTurns(
     all: () => [...bySession.values()],
     lateChanges: (event) => late.changes(event),
     onEnding: (listener) => void endingListeners.push(listener),
+    onEnded: (listener) => void endedListeners.push(listener),
+
+    liveness,
 
     current(turn) {
-      const liveness = livenessOf(turn, clock.monotonic());
-      return { ...turn.record, ...receiptFields(turn.receipt), liveness };
+      if (turn.phase === "queued" || turn.phase === "reserved") return turn.record;
+      return { ...turn.record, ...receiptFields(turn.receipt), liveness: liveness(turn) };
     },
 
     noteUsage(threadId, total) {
@@ -171,24 +139,45 @@ export function createOpenTurns(
     reserve: (session, applyOverrides) =>
       open(session, { submissionId: createId("turn", uuid) }, "reserved", applyOverrides),
 
+    enqueue({ sessionId, threadId = null, ...record }, applyOverrides) {
+      const submissionId = record.submissionId ?? createId("turn", uuid);
+      const waits = { ...record, submissionId, status: "queued", startedAt: null } as const;
+      return createOpenTurn(clock, { sessionId, threadId }, waits, "queued", applyOverrides);
+    },
+
+    promote(turn) {
+      if (turn.phase !== "queued") return;
+      turn.phase = "reserved";
+      turn.startedMonotonicMs = turn.progressMonotonicMs = clock.monotonic();
+      bySession.set(turn.record.sessionId, turn);
+    },
+
     release(turn) {
       if (turn.phase !== "reserved") return;
       forget(turn);
+      if (turn.waited) {
+        turn.phase = "queued";
+        return;
+      }
       turn.answered.set(true);
       turn.ended.set(null);
+      tellEnded(turn);
     },
 
     async submit(turn, threadId, input, outputSchema = null) {
-      turn.record = { ...turn.record, threadId, input, outputSchema };
+      const told = { ...startedTurn(turn.record, isoTime(clock.now())), threadId, input, outputSchema };
+      let submitted: TurnRecord = told;
       await store.commit(
-        { level: "info", type: "turn.submitted", message: "turn submitted", detail: idsOf(turn.record) },
+        { level: "info", type: "turn.submitted", message: "turn submitted", detail: idsOf(told) },
         (seq) => {
-          turn.record = { ...turn.record, firstSeq: seq };
-          return { put: { turn: turn.record } };
+          submitted = { ...told, firstSeq: seq };
+          return { put: { turn: submitted } };
         },
       );
+      turn.record = submitted;
       // Not before the write: a refused change must leave nothing behind.
       turn.phase = "submitted";
+      turn.progressMonotonicMs = clock.monotonic();
       byThread.set(threadId, turn);
     },
 
@@ -229,12 +218,14 @@ export function createOpenTurns(
     finish(turn, outcome) {
       // A reservation has nothing to end yet: the flow that made it sees for itself that Codex has gone.
       if (turn.phase === "ended" || turn.phase === "reserved") return;
-      const session = sessionOf(turn);
+      // One that has only waited has asked nothing, and is no turn of its session yet.
+      const begun = turn.phase !== "queued";
+      const session = begun ? sessionOf(turn) : undefined;
       forget(turn);
-      for (const listener of endingListeners) listener(turn, outcome);
+      if (begun) for (const listener of endingListeners) listener(turn, outcome);
       usages.note(turn.record.threadId, turn.receipt.usageTotal);
       const now = isoTime(clock.now());
-      const durationMs = outcome.durationMs ?? Math.round(clock.monotonic() - turn.startedMonotonicMs);
+      const durationMs = begun ? outcome.durationMs ?? Math.round(clock.monotonic() - turn.startedMonotonicMs) : null;
       const { completedAt = now } = outcome;
       let record: TurnRecord = {
         ...endedTurn(turn.record, turn.receipt, outcome.status, outcome.error), completedAt, durationMs,
@@ -250,6 +241,7 @@ export function createOpenTurns(
       turn.record = record;
       turn.answered.set(true);
       turn.ended.set(record);
+      tellEnded(turn);
     },
   };
 }

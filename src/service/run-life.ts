@@ -3,7 +3,7 @@
 // Deliberately not: when it may start and what its record says (runs.ts). Invariants: it ends exactly once, also when
 // the executor neither answers nor heeds its signal; nothing that comes after the end is taken.
 
-import type { Clock, Timer } from "../base/clock.ts";
+import { sleep, type Clock, type Timer } from "../base/clock.ts";
 import { createDeferred } from "../base/deferred.ts";
 import { isObject } from "../base/decode.ts";
 import type { Logger } from "../base/log.ts";
@@ -17,6 +17,7 @@ import {
 import type { OutputFile } from "../store/output-file.ts";
 import type { RunFiles } from "../store/run-files.ts";
 import { failure, readOutcome, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
+import { createRunPulse, type RunPulse } from "./run-liveness.ts";
 import { createRunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -25,6 +26,8 @@ export type StopReason = "cancelled" | "daemon_stopped";
 export interface RunLife {
   /** Never rejects; all of the output is in its files, or counted as lost. */
   readonly ended: Promise<RunEnd>;
+  /** What the process does now. */
+  readonly pulse: RunPulse;
   /** Ends the run; the first reason counts. */
   stop(reason: StopReason): void;
 }
@@ -62,10 +65,12 @@ export function startRunLife(options: RunLifeOptions): RunLife {
   let over = false;
   let threadId: string | null = null;
   const work = createRunWork(options.request.outputSchema);
+  const pulse = createRunPulse(clock);
 
   const onEvent = (event: unknown): void => {
     if (over || !isObject(event)) return;
     work.note(event);
+    pulse.note(event);
     const { type, item, thread_id: thread } = event;
     if (type === "thread.started" && typeof thread === "string") threadId = thread;
     if (typeof type !== "string" || !type.startsWith("item.") || !isObject(item)) return;
@@ -115,8 +120,11 @@ export function startRunLife(options: RunLifeOptions): RunLife {
   const live = async (): Promise<RunEnd> => {
     const outcome = await Promise.race([execute(options.executor, request), gaveUp.promise]);
     over = true;
-    giveUp?.cancel();
     const lostBytes = await close(outcome);
+    // A service manager signals codexd and its runs in one go: whose signal is taken first is chance. Until it is known
+    // the run keeps its place, so that none is started that is to be ended at once.
+    if (isSignalled(outcome)) await Promise.race([sleep(clock, LIMITS.runSameSignalMs), stopped.promise]);
+    giveUp?.cancel();
     const { invocation = null, result = null, stop = NOTHING_STOPPED } = outcome;
     const ended = verdict(outcome, why, redact);
     return { ...ended, invocation, result, stop, work: work.receipt(ended.status, result), threadId, lostBytes };
@@ -124,6 +132,7 @@ export function startRunLife(options: RunLifeOptions): RunLife {
 
   return {
     ended: live(),
+    pulse,
     stop(reason) {
       if (why !== null) return;
       why = reason;
@@ -143,6 +152,11 @@ async function execute(executor: RunExecutor, request: CodexExecRequest): Promis
   } catch (error) {
     return failure(`the executor has failed: ${errorMessage(error)}`);
   }
+}
+
+/** By codexd too, which then has said why before. */
+function isSignalled({ ok, result }: RunOutcome): boolean {
+  return !ok && (result?.signal ?? null) !== null;
 }
 
 /** A success stands, even if somebody has asked for the end a moment before. */

@@ -47,7 +47,7 @@ export function queuedRecord(
     prompt: cutText(input.prompt, LIMITS.inlineInputBytesMax), purpose: input.purpose ?? "fallback-worker",
     cwd: input.cwd, createdAt: now, updatedAt: now, startedAt: null, finishedAt: null, error: null, summary: null,
     finalMessage: null, exitCode: null, tokenUsage: null, metadata: input.metadata ?? {}, result: null,
-    ...NO_WORK,
+    ...NO_WORK, liveness: null,
   };
 }
 

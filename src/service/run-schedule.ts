@@ -13,6 +13,7 @@ import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
 import type { RunExecutor, RunRecord } from "../core/runs.ts";
 import type { RunFiles } from "../store/run-files.ts";
 import { startRunLife, type RunLife, type StopReason } from "./run-life.ts";
+import type { RunPulse } from "./run-liveness.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { endedEvent, endedRecord, ownEnd, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
 import { endAbandonedRuns, removeUnrecorded, type EndLeftovers } from "./run-recovery.ts";
@@ -63,6 +64,10 @@ export interface RunSchedule {
   cancel(runId: string): Promise<StopReport>;
   /** Gives what resolves when there is more output than at the time of this call, or the run has ended. */
   watch(runId: string): (signal?: AbortSignal) => Promise<void>;
+  /** What it does now; null where its process has not been started, or has ended. */
+  pulse(runId: string): RunPulse | null;
+  /** Those whose process has been started and has not ended. */
+  running(): Array<{ readonly run: RunRecord; readonly pulse: RunPulse }>;
   recover(): Promise<void>;
   begin(): void;
   stop(): Promise<void>;
@@ -240,6 +245,10 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
         return nextChange(run, signal);
       };
     },
+
+    pulse: (runId) => open.get(runId)?.life?.pulse ?? null,
+    running: () => [...open.values()].flatMap(({ record, life }) =>
+      life === null ? [] : [{ run: record, pulse: life.pulse }]),
 
     async recover() {
       await endAbandonedRuns(options);

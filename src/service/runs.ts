@@ -8,19 +8,19 @@ import type { CodexdConfig } from "../core/config.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
-import { runSummary, type RunRecord, type StartRunInput } from "../core/runs.ts";
+import { runSummary, type RunLiveness, type RunRecord, type StartRunInput } from "../core/runs.ts";
 import { requireDirectory } from "./directories.ts";
 import { readPage } from "./pages.ts";
 import { hasWholePrompt, queuedRecord, runEvent, withWhole } from "./run-records.ts";
 import { readRequest, writeRequest } from "./run-requests.ts";
-import { createRunSchedule, type OpenRun, type RunScheduleOptions } from "./run-schedule.ts";
+import { createRunSchedule, type OpenRun, type RunSchedule, type RunScheduleOptions } from "./run-schedule.ts";
 import type { RunOutput, RunService } from "./services.ts";
 import { requireSession } from "./threads.ts";
 import { within } from "./wait.ts";
 import type { WorkGate } from "./work-gate.ts";
 
 export interface RunsOptions extends RunScheduleOptions {
-  readonly config: Pick<CodexdConfig, "repoRoot" | "runs">;
+  readonly config: Pick<CodexdConfig, "repoRoot" | "runs" | "turns">;
   readonly gate: WorkGate;
   readonly uuid: UuidSource;
 }
@@ -34,16 +34,28 @@ export interface Runs extends RunService {
   stop(): Promise<void>;
   /** Removes what lies beside the record of an ended run. */
   forget(runId: string): Promise<void>;
+  /** Those whose process has been started and has not ended, with what they do now. */
+  running(): ReturnType<RunSchedule["running"]>;
   /** Runs whose record says `running`, and those that say `queued`. */
   readonly underWay: number;
   readonly waiting: number;
 }
+
+/** Its record says that it runs, and its process is about to be started. */
+const BEFORE_ITS_PROCESS: RunLiveness = { state: "starting", quietMs: 0 };
 
 export function createRuns(options: RunsOptions): Runs {
   const { config, store, files, gate, clock, uuid, log } = options;
   const schedule = createRunSchedule(options);
   /** Those whose request is on its way to the disk: they have their place in the queue already. */
   let arriving = 0;
+
+  /** As it is told: with what it does now, which is not written down. */
+  const asTold = (run: RunRecord): RunRecord => {
+    if (run.status !== "running") return run;
+    const { stallWarnMs } = config.turns;
+    return { ...run, liveness: schedule.pulse(run.runId)?.liveness(stallWarnMs) ?? BEFORE_ITS_PROCESS };
+  };
 
   const requireRun = (runId: string): RunRecord => {
     const run = store.tables.run.get(runId);
@@ -88,7 +100,7 @@ export function createRuns(options: RunsOptions): Runs {
   const get = async (runId: string): Promise<RunRecord> => {
     const run = requireRun(runId);
     const [whole] = await Promise.all([readWhole(run), store.settled()]);
-    return whole === null ? run : withWhole(run, whole);
+    return asTold(whole === null ? run : withWhole(run, whole));
   };
 
   /** What was cut from the record; the prompt of a run that has no result of its own stands in its request alone. */
@@ -121,8 +133,9 @@ export function createRuns(options: RunsOptions): Runs {
         idOf: ({ runId }) => runId,
         keep: (run) => status === null || run.status === status,
       });
+      const records = page.records.map((run) => runSummary(asTold(run)));
       await store.settled();
-      return { ...page, records: page.records.map(runSummary) };
+      return { ...page, records };
     },
 
     async cancel(runId) {
@@ -152,6 +165,7 @@ export function createRuns(options: RunsOptions): Runs {
     recover: () => schedule.recover(),
     begin: () => schedule.begin(),
     stop: () => schedule.stop(),
+    running: () => schedule.running(),
     forget: (runId) => files.remove(runId),
     get underWay() {
       return schedule.underWay;

@@ -5,16 +5,16 @@
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
 import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
 import type { StopReport } from "../core/processes.ts";
-import type { Page, SessionRecord, TurnRecord } from "../core/records.ts";
+import type { ChildState, Page, SessionRecord, TurnRecord } from "../core/records.ts";
 import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
 import type {
   AcceptedTurn, CreateSessionInput, ForkThreadInput, ListQuery, ReviewThreadInput, RpcInput, StartTurnInput,
-  StopOutcome, ThreadListQuery, UploadRecord,
+  StopOutcome, ThreadListQuery, TurnStopOutcome, UploadRecord,
 } from "../core/requests.ts";
 import type { MetricsService } from "./metrics.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 
-export type { AcceptedTurn, ListQuery, StopOutcome } from "../core/requests.ts";
+export type { AcceptedTurn, ListQuery, StopOutcome, TurnStopOutcome } from "../core/requests.ts";
 export { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 
 export interface Services {
@@ -23,6 +23,7 @@ export interface Services {
   readonly runs: RunService;
   readonly approvals: ApprovalService;
   readonly codex: CodexService;
+  readonly child: ChildService;
   readonly threads: ThreadService;
   readonly uploads: UploadService;
   readonly events: EventService;
@@ -45,6 +46,8 @@ export interface TurnService {
   /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
   get(id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord>;
   list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
+  /** Ends a turn that runs or waits, and no other of its session; one that has ended is given back as it is. */
+  interrupt(id: string): Promise<TurnStopOutcome>;
 }
 
 /** `approval`: the waiting is also over as soon as the turn waits for one. */
@@ -103,6 +106,17 @@ export interface CodexService {
   rpc(input: RpcInput): Promise<string>;
   /** Version, models, account and rate limits; what Codex cannot say is null, with the reason in `errors`. */
   about(): Promise<Record<string, unknown>>;
+}
+
+export interface ChildService {
+  /**
+   * Ends the app-server in order and starts it again, also out of `failed`; to one that runs elsewhere it connects
+   * again, and its turns go on. Resolves when it answers, has failed, or has not answered in
+   * `LIMITS.childReadyWaitMs`; a second call joins the first.
+   *
+   * @throws (rejects) {CodexdError} `draining`, `wrong_mode`.
+   */
+  restart(): Promise<ChildState>;
 }
 
 /** Codex's threads, whether or not a session has them. Rejects as `CodexService.rpc`. */

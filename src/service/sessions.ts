@@ -7,7 +7,8 @@ import { createOneAtATime } from "../base/one-at-a-time.ts";
 import { CodexdError } from "../core/errors.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
-import type { SessionRecord, ThreadProfile, TurnRecord } from "../core/records.ts";
+import { NOTHING_STOPPED } from "../core/processes.ts";
+import { turnSummary, type SessionRecord, type ThreadProfile, type TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
 import { requireDirectory } from "./directories.ts";
 import type { CreateSessionInput } from "./inputs.ts";
@@ -18,6 +19,8 @@ import type { SessionService, StopOutcome } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession, type Threads } from "./threads.ts";
+import type { TurnQueue } from "./turn-queue.ts";
+import { joinReports, type TurnLeftovers } from "./turn-leftovers.ts";
 import type { WorkGate } from "./work-gate.ts";
 
 export interface SessionsOptions {
@@ -27,6 +30,9 @@ export interface SessionsOptions {
   readonly index: SessionIndex;
   readonly appServer: AppServerGate;
   readonly interrupts: Interrupts;
+  readonly queue: TurnQueue;
+  /** Ends what turns have left running; undefined for nowhere. */
+  readonly leftovers?: TurnLeftovers;
   readonly gate: WorkGate;
   readonly clock: Clock;
   readonly uuid: UuidSource;
@@ -42,7 +48,8 @@ export interface Sessions extends SessionService {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, open, threads, index, appServer, interrupts, gate, clock, uuid, remote = false } = options;
+  const { store, open, threads, index, appServer, interrupts, leftovers, queue, gate, clock, uuid } = options;
+  const { remote = false } = options;
   const byThread = createOneAtATime();
 
   /** One thread never gets two sessions: who looks waits for those that may be making one. */
@@ -90,9 +97,15 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   const stop = async (session: SessionRecord): Promise<Omit<StopOutcome, "session">> => {
+    // Those that wait go first, or the next one would start in the moment when the running one ends.
+    const { sessionId } = session;
+    const withdrawing = queue.first(sessionId) === undefined ? null : queue.withdrawAll(sessionId);
     const running = open.ofSession(session.sessionId);
     const turn = running === undefined ? null : await interrupts.interrupt(running);
-    return { turn, stopped: [], survived: [] };
+    // What it has left running is known by the thread that it ran on.
+    const report = await leftovers?.end(requireSession(store, session.sessionId));
+    const withdrawn = withdrawing === null ? [] : await withdrawing;
+    return { turn, queuedTurns: withdrawn.map(turnSummary), ...(report ?? NOTHING_STOPPED) };
   };
 
   return {
@@ -148,11 +161,15 @@ export function createSessions(options: SessionsOptions): Sessions {
       const session = requireSession(store, sessionId);
       if (session.status === "closed") {
         await store.settled();
-        return { session, turn: null, stopped: [], survived: [] };
+        return { session, turn: null, queuedTurns: [], stopped: [], survived: [] };
       }
       let outcome = await stop(session);
       // A turn that came in while the first one ended is ended too; after that the record refuses more.
-      while (open.ofSession(sessionId) !== undefined) outcome = await stop(session);
+      while (open.ofSession(sessionId) !== undefined || queue.first(sessionId) !== undefined) {
+        const more = await stop(session);
+        const queuedTurns = [...outcome.queuedTurns, ...more.queuedTurns];
+        outcome = { ...more, queuedTurns, ...joinReports(outcome, more) };
+      }
       return { session: await closeNow(sessionId, outcome.turn), ...outcome };
     },
   };

@@ -1,16 +1,16 @@
 // What the daemon says of itself: its snapshot, its limits, and whether it is ready.
 // Everything here is read at the moment of asking; nothing is cached that could be stale.
 
-import type { Clock } from "../base/clock.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { ChildSize } from "../core/processes.ts";
 import type { DaemonState, Identity } from "../core/records.ts";
 import { runSummary } from "../core/runs.ts";
 import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { AppServerGate } from "./app-server.ts";
-import { livenessOf } from "./liveness.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import type { Runs } from "./runs.ts";
 import type { StatusService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -21,17 +21,24 @@ export interface StatusOptions {
   readonly identity: Identity;
   readonly store: CodexdStore;
   readonly open: OpenTurns;
-  readonly runs: { readonly underWay: number; readonly waiting: number };
+  readonly queue: { readonly size: number };
+  readonly runs: Pick<Runs, "underWay" | "waiting" | "running">;
   readonly approvals: { readonly pending: number };
   readonly appServer: AppServerGate;
-  readonly clock: Clock;
+  readonly figures: StatusFigures;
   readonly daemon: () => DaemonState;
   /** What the edge says of itself; asked at each call. */
   readonly service: () => ServiceStatus;
 }
 
+/** What takes a look at the machine; null where it cannot be told. */
+export interface StatusFigures {
+  size(): Promise<ChildSize | null>;
+  codexHomeBytes(): Promise<number | null>;
+}
+
 export function createStatus(options: StatusOptions): StatusService {
-  const { config, identity, store, open, appServer, clock } = options;
+  const { config, identity, store, open, appServer } = options;
 
   const snapshot = (): StatusSnapshot => {
     const sessions = newest(store.tables.session.newestFirst());
@@ -61,12 +68,17 @@ export function createStatus(options: StatusOptions): StatusService {
     recentEvents: () => store.recentEvents(),
 
     async status() {
+      const { figures } = options;
+      const [size, codexHomeBytes] = await Promise.all([figures.size(), figures.codexHomeBytes()]);
       const status = {
         service: options.service(),
         snapshot: snapshot(),
-        limits: limits(options),
-        liveness: { turns: open.all().filter(({ phase }) => phase !== "reserved")
-            .map((turn) => quietTurn(turn, clock.monotonic())) },
+        limits: { ...limits(options), ...costs(size, codexHomeBytes, config) },
+        liveness: {
+          turns: open.all().filter(({ phase }) => phase !== "reserved").map((turn) => quietTurn(turn, open)),
+          runs: options.runs.running().map(({ run: { runId, sessionId }, pulse }) =>
+            ({ runId, sessionId, ...pulse.liveness(config.turns.stallWarnMs) })),
+        },
         compat: compatOf(appServer.version, config.version),
       };
       await store.settled();
@@ -99,20 +111,30 @@ function compatOf(version: string | null, ownVersion: string): Record<string, un
 }
 
 /** A turn by its ids, and why it is quiet. */
-function quietTurn(turn: OpenTurn, nowMs: number) {
+function quietTurn(turn: OpenTurn, open: Pick<OpenTurns, "liveness">) {
   const { submissionId, turnId, sessionId } = turn.record;
-  return { submissionId, turnId, sessionId, ...livenessOf(turn, nowMs) };
+  return { submissionId, turnId, sessionId, ...open.liveness(turn) };
 }
 
-function limits({ config, store, open, runs, approvals, appServer, service }: StatusOptions) {
+function limits({ config, store, open, queue, runs, approvals, appServer, service }: StatusOptions) {
   return {
     childCalls: { value: appServer.current?.client.underWay ?? 0, limit: LIMITS.childCallsMax },
     journalPendingBytes: { value: store.pendingBytes, limit: LIMITS.journalPendingBytesMax },
     openTurns: { value: open.all().length, limit: null },
+    queuedTurns: { value: queue.size, limit: null },
     pendingApprovals: { value: approvals.pending, limit: null },
     runs: { value: runs.underWay, limit: config.runs.max },
     queuedRuns: { value: runs.waiting, limit: config.runs.maxQueued },
     streams: { value: service().websocketClients, limit: LIMITS.connectionsMax },
+  };
+}
+
+/** `limit` of the home is where it is worth a warning; nothing is done about it. */
+function costs(size: ChildSize | null, codexHomeBytes: number | null, { server }: CodexdConfig) {
+  return {
+    childRssBytes: { value: size?.rssBytes ?? null, limit: server.childMaxRssBytes },
+    childDescendants: { value: size?.descendants ?? null, limit: null },
+    codexHomeBytes: { value: codexHomeBytes, limit: LIMITS.codexHomeWarnBytes },
   };
 }
 

@@ -25,7 +25,7 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
     },
     run: {
       path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId,
-      complete: (run) => completed(run, NO_WORK),
+      complete: (run) => completed(run, RUN_SINCE),
     },
     approval: {
       path: paths.approvalRegistryPath, field: "approvals", idOf: (approval) => approval.approvalId,
@@ -35,6 +35,9 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
 
 /** The members that turns have got since the first layout, as they are where nothing is known. */
 const TURN_SINCE = { outputSchema: null, diff: null, ...NO_WORK, approvals: [], liveness: null } as const;
+
+/** The same of runs. */
+const RUN_SINCE = { ...NO_WORK, liveness: null } as const;
 
 /** The record with what it lacks of `members`. */
 function completed<R extends object>(record: R, members: Partial<R>): R {

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isObject } from "../base/decode.ts";
 import { sandboxModeOf, type TurnOverrides } from "../codex/methods.ts";
 import type { SessionRecord } from "../core/records.ts";
-import { overridesChange } from "./turns.ts";
+import { overridesChange } from "./turn-overrides.ts";
 
 /** The session with what `thread/settings/updated` tells; undefined where that is nothing new. */
 export function settingsTaken(

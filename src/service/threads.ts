@@ -11,6 +11,7 @@ import {
 import { CodexdError } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { ThreadHolder } from "../core/processes.ts";
 import type { SessionRecord } from "../core/records.ts";
 import type { AppServerGate, RunningAppServer } from "./app-server.ts";
 import type { SessionIndex } from "./session-index.ts";
@@ -45,11 +46,14 @@ export interface ThreadsOptions {
   readonly appServer: AppServerGate;
   readonly clock: Clock;
   readonly defaultCwd: string;
+  /** Who else has the thread loaded; null where it cannot be told. */
+  readonly holderOf?: (threadId: string) => Promise<ThreadHolder | null>;
 }
 
 const LOCKED_RETRY_MS = 100;
 
-export function createThreads({ store, index, appServer, clock, defaultCwd }: ThreadsOptions): Threads {
+export function createThreads(options: ThreadsOptions): Threads {
+  const { store, index, appServer, clock, defaultCwd, holderOf = async () => null } = options;
   const start: Threads["start"] = async (server, draft, record) => {
     await server.client.threadStart(threadStartParams(draft.profile, defaultCwd), {
       onResult: (result) => take(server, "thread/start", result, record),
@@ -69,7 +73,7 @@ export function createThreads({ store, index, appServer, clock, defaultCwd }: Th
         return;
       } catch (error) {
         if (refusalOf(error) !== "thread_locked") throw error;
-        if (clock.monotonic() >= giveUpAt) throw lockedError(threadId, error);
+        if (clock.monotonic() >= giveUpAt) throw lockedError(threadId, await holderOf(threadId), error);
         await sleep(clock, LOCKED_RETRY_MS);
       }
     }
@@ -178,11 +182,15 @@ export function requireSession(store: CodexdStore, sessionId: string): SessionRe
   return session;
 }
 
-function lockedError(threadId: string, cause: unknown): CodexdError {
+function lockedError(threadId: string, holder: ThreadHolder | null, cause: unknown): CodexdError {
+  const since = holder?.startedAt == null ? "" : `, since ${holder.startedAt}`;
+  const who = holder === null
+    ? "another Codex process"
+    : `another Codex process (${holder.pid}: ${holder.command}${since})`;
   return new CodexdError(
     "thread_locked",
-    `thread ${threadId} is loaded by another Codex process, which must end before this session can go on`,
-    { threadId },
+    `thread ${threadId} is loaded by ${who}, which must end before this session can go on`,
+    { threadId, holder },
     { cause },
   );
 }

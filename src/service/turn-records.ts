@@ -15,12 +15,18 @@ export function endedTurn(
 ): TurnRecord {
   const fields = receiptFields(receipt);
   const structured = readStructuredOutput(record.outputSchema, fields.finalMessage, ENDED[status]);
-  return { ...record, ...fields, ...structured, error: error ?? fields.error, status, liveness: null };
+  const { queuedWith: _waited, ...rest } = record;
+  return { ...rest, ...fields, ...structured, error: error ?? fields.error, status, liveness: null };
 }
 
 const ENDED: Record<OutcomeStatus, string> = {
   completed: "the turn was completed", failed: "the turn failed", interrupted: "the turn was interrupted",
 };
+
+/** The record of a turn that waits no longer, if it did. */
+export function startedTurn({ queuedWith: _waited, ...record }: TurnRecord, now: string): TurnRecord {
+  return { ...record, status: "inProgress", startedAt: record.startedAt ?? now };
+}
 
 /** The event that ends a turn; `finalMessage` is cut, because the receipt has it whole. */
 export function finishedEvent(record: TurnRecord, status: TurnStatus) {
@@ -60,7 +66,7 @@ export function idsOf({ submissionId, sessionId, threadId }: TurnRecord) {
 }
 
 /** A turn of which nothing is known yet. */
-export function emptyTurn({ sessionId, threadId }: SessionRecord): TurnRecord {
+export function emptyTurn({ sessionId, threadId }: Pick<TurnRecord, "sessionId" | "threadId">): TurnRecord {
   return {
     submissionId: null, turnId: null, sessionId, threadId, status: "inProgress", startedAt: null, completedAt: null,
     durationMs: null, input: null, finalMessage: null, error: null, tokenUsage: null, outputSchema: null, diff: null,

@@ -15,8 +15,9 @@ import type { WorkGate } from "./work-gate.ts";
 export interface TurnWaitOptions {
   readonly clock: Clock;
   readonly approvals: Pick<Approvals, "pendingOf" | "onPending">;
-  /** Given where turns outlive the daemon: its stop ends the waiting, while there is a connection to answer on. */
-  readonly gate?: Pick<WorkGate, "onDrain">;
+  readonly gate: Pick<WorkGate, "onDrain">;
+  /** The app-server runs elsewhere, and its turns outlive the daemon. */
+  readonly remote?: boolean;
 }
 
 /**
@@ -27,7 +28,7 @@ export type WaitForTurn = (
   turn: OpenTurn, ms: number, waitFor: TurnWait, signal?: AbortSignal,
 ) => Promise<readonly ApprovalRecord[]>;
 
-export function createTurnWait({ clock, approvals, gate }: TurnWaitOptions): WaitForTurn {
+export function createTurnWait({ clock, approvals, gate, remote = false }: TurnWaitOptions): WaitForTurn {
   return async (turn, ms, waitFor, signal) => {
     const over = createLatch<readonly ApprovalRecord[]>();
     // Taken in the moment of the question: a rule or another client may have answered it a moment later.
@@ -36,14 +37,17 @@ export function createTurnWait({ clock, approvals, gate }: TurnWaitOptions): Wai
       if (pending.length > 0) over.set(pending);
     };
     const leaveEnd = turn.ended.onSet(() => over.set([]));
-    const leaveGate = gate?.onDrain(() => over.set([]));
+    // The daemon's stop ends the waiting for what outlives it, while there is a connection to answer on.
+    const leaveGate = gate.onDrain(() => {
+      if (remote || turn.phase === "queued" || (turn.phase === "reserved" && turn.waited)) over.set([]);
+    });
     const leavePending = waitFor === "approval" ? approvals.onPending(look) : () => undefined;
     try {
       if (waitFor === "approval" && !over.isSet) look();
       return (await within(clock, over, ms, signal)) ?? [];
     } finally {
       leaveEnd();
-      leaveGate?.();
+      leaveGate();
       leavePending();
     }
   };

@@ -90,6 +90,37 @@ test("it is external when connected, restarting in between, and of a new generat
   assert.equal(connected.length, 2);
 });
 
+test("a restart that is asked for connects anew, without a delay", async (t) => {
+  const { server, supervisor, events, downs, types, url } = await rig(t);
+  await supervisor.start();
+  const first = await supervisor.ready();
+  const peer = await server.peer();
+  const restarted = supervisor.restart("asked for");
+  await peer.frame("close 1000");
+  peer.closeFrame(1000);
+  assert.equal(supervisor.state.status, "restarting");
+  const second = await supervisor.ready();
+  await restarted;
+  assert.notEqual(second.generation, first.generation);
+  assert.deepEqual(types().slice(2), ["child.restarting", "child.exited", "child.starting", "app-server.connected"]);
+  assert.deepEqual(events[2]?.detail, { endpoint: url, attempt: 1, delayMs: 0, reason: "asked for" });
+  assert.deepEqual(downs, [`the connection to ${url} has ended: restarted: asked for`]);
+  assert.equal(events[3]?.level, "info");
+  assert.deepEqual([supervisor.state.status, supervisor.state.restarts], ["external", 1]);
+});
+
+test("it is tried for ever, however often it dies", async (t) => {
+  const gone = await startFakeRemote();
+  await gone.close();
+  const { supervisor, clock, types, until } = await rig(t, { endpoint: gone.url });
+  await supervisor.start();
+  for (let deaths = 1; deaths <= 2 * LIMITS.childDeathsMax; deaths += 1) {
+    await until(() => types().filter((type) => type === "child.restarting").length >= deaths);
+    await clock.advance(LIMITS.childRestart.mostMs);
+  }
+  assert.equal(types().includes("child.failed"), false);
+});
+
 test("nobody there: tried again with growing delays, told each time", async (t) => {
   const gone = await startFakeRemote();
   await gone.close();

@@ -5,62 +5,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
-import type { Logger } from "../../src/base/log.ts";
-import type { StartedService } from "../../src/cli/command.ts";
 import { runCodexdCli } from "../../src/cli/run.ts";
-import type { CodexdConfig } from "../../src/core/config.ts";
-import { ExitError } from "../../src/core/errors.ts";
+import { CodexdError, ExitError } from "../../src/core/errors.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import { createFakeIo, createParts, type FakeIo, type FakeIoOptions } from "../support/cli-io.ts";
-
-const CHILD = {
-  status: "starting", pid: 99, command: "codex", args: ["app-server"], cwd: "/", endpoint: "stdio://",
-  startedAt: null, exitedAt: null, exitCode: null, signal: null, restarts: 0, lastError: null,
-} as const;
-
-const STARTED: StartedService = {
-  service: { resolvedBaseUrl: "http://127.0.0.1:5000", eventStreamUrl: "ws://127.0.0.1:5000/v1/codexd/events" },
-  snapshot: { daemon: { child: CHILD } },
-};
-
-interface Run {
-  readonly io: FakeIo;
-  readonly code: Promise<number>;
-  readonly start: Deferred<StartedService>;
-  readonly stop: Deferred<unknown>;
-  readonly failed: Deferred<Error>;
-  readonly printed: Promise<void>;
-  readonly stopping: Promise<void>;
-  readonly created: Array<{ config: CodexdConfig; acceptLoss: boolean; log: Logger }>;
-}
-
-function run(argv: readonly string[] = [], options: FakeIoOptions = {}): Run {
-  const [start, stop, failed] = [createDeferred<StartedService>(), createDeferred<unknown>(), createDeferred<Error>()];
-  const [printed, stopping] = [createDeferred<void>(), createDeferred<void>()];
-  const created: Run["created"] = [];
-  const io = createFakeIo({ ...options, onStdout: () => printed.resolve() });
-  const parts = createParts({
-    createService(config, { acceptLoss, log }) {
-      created.push({ config, acceptLoss, log });
-      return {
-        start: () => start.promise,
-        stop() {
-          stopping.resolve();
-          return stop.promise;
-        },
-        failed: failed.promise,
-      };
-    },
-  });
-  const code = runCodexdCli(["start", ...argv], io, parts);
-  return { io, code, start, stop, failed, printed: printed.promise, stopping: stopping.promise, created };
-}
-
-/** All that needs no more than promises has happened after it. */
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
+import { createFakeIo, createParts } from "../support/cli-io.ts";
+import { CHILD, runStart as run, STARTED, turnOfTheLoop } from "../support/start-run.ts";
 
 async function outputOf(argv: readonly string[], started = STARTED): Promise<string> {
   const one = run(argv);
@@ -88,31 +37,50 @@ describe("the end", () => {
     });
   }
 
-  test("a second signal ends at once, with 130", async () => {
+  test("a second signal ends it and all that it has started at once, with 130", async () => {
     const one = run();
     one.start.resolve(STARTED);
     await one.printed;
     one.io.raise("SIGTERM");
     await one.stopping;
+    assert.equal(one.kills(), 0);
     one.io.raise("SIGINT");
+    assert.equal(one.kills(), 1, "within the signal, whatever waits");
+    one.io.raise("SIGTERM");
     assert.equal(await one.code, 130);
+    assert.equal(one.kills(), 1);
+    assert.match(one.io.err(), /warn ending at once, at the second signal killed="11 12"/);
     one.stop.reject(new Error("nobody waits for this any more"));
   });
 
-  test("a signal during the start stops once it has started; two of them end it at once", async () => {
-    const one = run();
+  test("a signal during the start stops it with 0, and nothing is printed; two of them end it at once", async () => {
+    for (const outcome of ["it has started", "it was stopped before"]) {
+      const one = run();
+      await turnOfTheLoop();
+      one.io.raise("SIGINT");
+      await one.stopping;
+      if (outcome === "it has started") one.start.resolve(STARTED);
+      else one.start.reject(new CodexdError("draining", outcome));
+      one.stop.resolve(null);
+      assert.equal(await one.code, 0);
+      assert.equal(one.io.out(), "");
+      assert.match(one.io.err(), /info stopping before it has started signal="SIGINT"\n$/);
+    }
+
+    const held = run();
     await turnOfTheLoop();
-    one.io.raise("SIGINT");
-    one.start.resolve(STARTED);
-    await one.stopping;
-    one.stop.resolve(null);
-    assert.equal(await one.code, 0);
+    held.io.raise("SIGTERM");
+    await held.stopping;
+    held.start.reject(new ExitError(75, "held by process 9"));
+    held.stop.resolve(null);
+    assert.equal(await held.code, 75);
 
     const other = run();
     await turnOfTheLoop();
     other.io.raise("SIGINT");
     other.io.raise("SIGINT");
     assert.equal(await other.code, 130);
+    assert.equal(other.kills(), 1);
   });
 
   test("--run-once stops by itself when the smoke lifetime is over, or at a signal before that", async () => {

@@ -58,6 +58,19 @@ describe("a daemon that runs", () => {
     assert.match(out, /^sessions +3$/m);
   });
 
+  for (const [value, warned] of [[10 * 2 ** 30, false], [10 * 2 ** 30 + 1, true]] as const) {
+    test(`warns of a home of Codex that has grown too large: ${value} bytes`, async (t) => {
+      const stateDir = makeStateDir(t);
+      await startFakeDaemon(t, path.join(stateDir, "codexd.sock"), (request, response) => {
+        if (request.url !== "/v1/codexd/status") return answerAsDaemon(4711)(request, response);
+        const limits = { codexHomeBytes: { value, limit: 10 * 2 ** 30 } };
+        answerJson(response, 200, { ok: true, data: { ...statusData(4711), limits } });
+      });
+      const { out } = await status(["--state-dir", stateDir]);
+      assert.equal(/^warning +Codex's home takes 10\.0 GiB: /m.test(out), warned);
+    });
+  }
+
   test("is given as it said it with --json", async (t) => {
     const stateDir = makeStateDir(t);
     await startFakeDaemon(t, path.join(stateDir, "codexd.sock"), answerAsDaemon(4711));

@@ -32,6 +32,7 @@ function writeProgram(t: TestContext): string {
       }),
       resolveCommand: async (command) => command,
       rotateToken: async () => {},
+      killChildren: () => [],
     }));
   `);
   return file;

@@ -147,6 +147,12 @@ describe("what is done", () => {
     assert.equal(print([{ type: "app-server.item.started", detail: { item: null } }]).all, "");
   });
 
+  test("a turn that is quiet for too long is told of in codexd's name", () => {
+    const message = "the turn has been quiet for 120 s: the model says nothing";
+    assert.equal(print([{ type: "turn.stalled", detail: {}, message }]).err, `codexd: ${message}\n`);
+    assert.ok(printedTypes(false).includes("turn.stalled"));
+  });
+
   test("is coloured on a terminal alone", () => {
     const begun = [agent.item("started", command({ command: "ls" }))];
     assert.equal(print(begun, { stderrIsTerminal: true }).err, "\u001b[1m$ ls\u001b[0m\n");

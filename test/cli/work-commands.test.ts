@@ -14,6 +14,7 @@ const NOTHING = { sessions: [], turns: [], runs: [], approvals: [], nextCursor: 
 describe("ps", () => {
   test("lists what is under way, for people and as JSON", async (t) => {
     const run = { runId: "run_1", status: "running", createdAt: "2026-01-01T00:00:00.000Z", prompt: "do\nthis" };
+    const quiet = { ...run, runId: "run_2", liveness: { state: "stalled", quietMs: 240_400 } };
     const sessions = [makeSession(), makeSession({ sessionId: "ses_2", currentTurnId: "t", cwd: null })];
     const adopted = makeTurn({ submissionId: null, startedAt: null });
     const asking = makeTurn({ submissionId: "sub_2", liveness: { state: "awaiting_approval", quietMs: 61_400 } });
@@ -23,7 +24,7 @@ describe("ps", () => {
       "GET /approvals": { approvals, nextCursor: null },
       "GET /turns": { turns: [makeTurn(), adopted, asking], nextCursor: null },
       "GET /runs": (response: ServerResponse, { url }: { url: string }) => {
-        const runs = url.includes("running") ? [run] : [];
+        const runs = url.includes("running") ? [run, quiet] : [];
         answerJson(response, 200, { ok: true, data: { runs, nextCursor: null } });
       },
     });
@@ -38,8 +39,9 @@ describe("ps", () => {
     assert.match(out, /^approval +apr_1 +pending +2025-\S+ +run echo hi$/m);
     assert.ok(daemon.seen.some(({ url }) => url === "/v1/codexd/approvals?limit=1000"));
     assert.match(out, /^run +run_1 +running +2026-\S+ +do this$/m);
+    assert.match(out, /^run +run_2 +stalled 240 s +2026-\S+ +do this$/m);
     const json = JSON.parse((await command(["ps", "--json"])).out);
-    assert.deepEqual([json.sessions, json.runs, json.approvals], [sessions, [run], approvals]);
+    assert.deepEqual([json.sessions, json.runs, json.approvals], [sessions, [run, quiet], approvals]);
   });
 
   test("says so where nothing is, and fails where it is refused", async (t) => {
@@ -123,9 +125,13 @@ describe("stop", () => {
   test("interrupts a session or the turn that runs, and cancels a run", async (t) => {
     const turn = makeTurn({ status: "interrupted" });
     const { command } = await commandsOn(t, {
-      "POST /sessions/ses_1/interrupt": { session: makeSession(), turn, stopped, survived: [] },
+      "POST /sessions/ses_1/interrupt": { session: makeSession(), turn, queuedTurns: [], stopped, survived: [] },
       "POST /sessions/ses_2/interrupt": { session: makeSession(), turn: null, stopped: [], survived: [] },
+      "POST /sessions/ses_3/interrupt": {
+        session: makeSession(), turn, queuedTurns: [{ ...turn, submissionId: "sub_2" }], stopped: [], survived: [],
+      },
       "GET /turns/sub_1": { turn: makeTurn() },
+      "POST /turns/sub_1/interrupt": { turn, stopped, survived: [] },
       "POST /runs/run_1/cancel": { run: { status: "cancelled" }, stopped: [], survived: stopped },
     });
     for (const id of ["ses_1", "sub_1"]) {
@@ -133,6 +139,7 @@ describe("stop", () => {
         { code: 0, out: "sub_1 is interrupted\n  ended process 7 (SIGTERM): sleep 9\n", err: "" });
     }
     assert.equal((await command(["stop", "ses_2"])).out, "ses_2 is idle\n");
+    assert.equal((await command(["stop", "ses_3"])).out, "sub_1 is interrupted\nsub_2 is interrupted\n");
     assert.deepEqual(await command(["stop", "run_1"]),
       { code: 1, out: "run_1 is cancelled\n", err: "codexd: process 7 has survived: sleep 9\n" });
   });

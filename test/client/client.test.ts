@@ -77,6 +77,12 @@ describe("sessions and turns", () => {
     assert.equal((await client.closeSession("ses_1")).session.sessionId, "ses_1");
   });
 
+  test("a turn is interrupted by its id", async (t) => {
+    const { client, services } = await onEdge(t);
+    const { turn, stopped } = await client.interruptTurn("sub_1");
+    assert.deepEqual([turn.submissionId, stopped, services.callsOf("turns.interrupt")], ["sub_1", [], [["sub_1"]]]);
+  });
+
   test("a turn is accepted, or has ended within waitMs", async (t) => {
     const { client, services } = await onEdge(t);
     const accepted = await client.startTurn({ sessionId: "ses_1", prompt: "hi" });

@@ -84,6 +84,8 @@ describe("rpc", () => {
     assert.deepEqual(services.callsOf("codex.rpc"),
       [[{ method: "model/list", params: { limit: 1 }, timeoutMs: 5000 }], [{ method: "account/read" }]]);
     assert.deepEqual(await client.codex(), { version: "0.169.0" });
+    assert.equal((await client.restartChild()).status, "running");
+    assert.equal(services.callsOf("child.restart").length, 1);
   });
 
   test("waits as long as it lets Codex take, and needs a result", async (t) => {

@@ -41,6 +41,16 @@ test("a call's result goes out as it came, in codexd's envelope, with the token 
   ]);
 });
 
+test("a restart of the child takes nothing and gives the child", async (t) => {
+  const edge = await startEdge(t);
+  const { child } = await answered(post(edge, "/v1/codexd/child/restart"), 200);
+  assert.deepEqual(child, edge.services.status.snapshot().daemon.child);
+  assert.equal((await post(edge, "/v1/codexd/child/restart", { force: true })).status, 400);
+  edge.services.failures.set("child.restart", new CodexdError("wrong_mode", "exec mode"));
+  assert.equal((await post(edge, "/v1/codexd/child/restart")).status, 409);
+  assert.equal(edge.services.callsOf("child.restart").length, 2);
+});
+
 test("what a call may not be is refused by name, and Codex's own error is passed on", async (t) => {
   const edge = await startEdge(t);
   const big = { method: "x", params: { data: "x".repeat(2 * LIMITS.bodyBytesMax) } };

@@ -119,6 +119,7 @@ test("what it answers of approvals, threads, uploads and Codex's own methods is 
   for (const method of ["fake/echo", "unknown", "turn/start"]) {
     await check("POST", "/v1/codexd/rpc", "/v1/codexd/rpc", { method });
   }
+  await check("POST", "/v1/codexd/child/restart", "/v1/codexd/child/restart", {});
   await check("GET", "/v1/codexd/threads", "/v1/codexd/threads");
   await check("GET", `/v1/codexd/threads/${threadId}?turns=1`, "/v1/codexd/threads/{id}");
   await check("GET", "/v1/codexd/threads/none", "/v1/codexd/threads/{id}");

@@ -97,10 +97,17 @@ test("a session is read, closed and interrupted by its id", async (t) => {
   assertRefused(await edge.ask({ path: "/v1/codexd/sessions/other" }), 404, "not_found");
   for (const act of ["close", "interrupt"]) {
     const data = dataOf(await post(edge, `/v1/codexd/sessions/ses_1/${act}`));
-    assert.deepEqual(Object.keys(data), ["session", "turn", "stopped", "survived"]);
+    assert.deepEqual(Object.keys(data), ["session", "turn", "queuedTurns", "stopped", "survived"]);
     assert.deepEqual(edge.services.callsOf(`sessions.${act}`), [["ses_1"]]);
     assertRefused(await post(edge, `/v1/codexd/sessions/ses_1/${act}`, { force: true }), 400, "bad_request");
   }
+});
+
+test("a turn is interrupted by its id", async (t) => {
+  const edge = await startEdge(t);
+  const data = dataOf(await post(edge, "/v1/codexd/turns/turn-1/interrupt"));
+  assert.deepEqual(Object.keys(data), ["turn", "stopped", "survived"]);
+  assert.deepEqual(edge.services.callsOf("turns.interrupt"), [["turn-1"]]);
 });
 
 test("a turn is accepted with 202, and 200 with its receipt once it has ended", async (t) => {

@@ -5,7 +5,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { CodexdError } from "../../src/core/errors.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { codexRefusal, threadAnswer } from "../support/fake-app-server.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { createServiceRig } from "../support/service-rig.ts";
 
 const code = (expected: string) => (error: unknown): boolean => {
@@ -113,8 +115,30 @@ test("a thread that another process has loaded is tried again, then thread_locke
   rig.codex.on("threadResume", () => {
     throw codexRefusal("thread t8 already has an active writer");
   });
-  await assert.rejects(rig.sessions.create({ threadId: "t8" }), code("thread_locked"));
+  await assert.rejects(rig.sessions.create({ threadId: "t8" }), {
+    code: "thread_locked", detail: { threadId: "t8", holder: null },
+    message: "thread t8 is loaded by another Codex process, which must end before this session can go on",
+  });
 });
+
+for (const startedAt of ["2026-01-01T00:00:00.000Z", null]) {
+  test(`who holds a thread is named${startedAt === null ? ", also without a time" : ""}`, async () => {
+    const holder = { pid: 77, command: "codex exec", startedAt };
+    const since = startedAt === null ? "" : `, since ${startedAt}`;
+    const clock = createFakeClock();
+    const rig = createServiceRig({ clock, holderOf: async () => holder });
+    rig.codex.on("threadResume", () => {
+      throw codexRefusal("thread t8 already has an active writer");
+    });
+    const refused = assert.rejects(rig.sessions.create({ threadId: "t8" }), {
+      code: "thread_locked", detail: { threadId: "t8", holder },
+      message: `thread t8 is loaded by another Codex process (77: codex exec${since}), which must end before `
+        + "this session can go on",
+    });
+    for (let i = 0; i <= LIMITS.threadLockedRetryMs / 100; i += 1) await clock.advance(100);
+    await refused;
+  });
+}
 
 test("a thread that Codex has unloaded is resumed before the next turn", async () => {
   const rig = createServiceRig();

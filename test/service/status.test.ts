@@ -6,8 +6,10 @@ import { test } from "node:test";
 
 import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexdError } from "../../src/core/errors.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { createRunPulse } from "../../src/service/run-liveness.ts";
 import { createStatus, type StatusOptions } from "../../src/service/status.ts";
-import { FakeServices } from "../support/fake-services.ts";
+import { FakeServices, makeRun } from "../support/fake-services.ts";
 import { createFakeClock, settle } from "../support/fake-clock.ts";
 import { createServiceRig } from "../support/service-rig.ts";
 
@@ -18,14 +20,20 @@ interface Liveness {
 function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.0" as string | null } = {}) {
   const clock = createFakeClock();
   const rig = createServiceRig({ clock });
+  const pulse = createRunPulse(clock);
   const config = {
-    version: "1.2.3", server: { mode }, eventCacheSize: 50, runs: { max: 4, maxQueued: 9 },
+    version: "1.2.3", server: { mode, childMaxRssBytes: 9000 }, eventCacheSize: 50, runs: { max: 4, maxQueued: 9 },
+    turns: { stallWarnMs: 1000 },
   } as unknown as StatusOptions["config"];
   const { identity, daemon } = new FakeServices(config).status.snapshot();
   let started = true;
   const status = createStatus({
-    config, identity, store: rig.store, open: rig.open, approvals: rig.approvals, clock,
-    runs: { underWay: 1, waiting: 2 },
+    config, identity, store: rig.store, open: rig.open, queue: rig.queue, approvals: rig.approvals,
+    runs: { underWay: 1, waiting: 2, running: () => [{ run: makeRun(), pulse }] },
+    figures: {
+      size: async () => (mode === "exec" ? null : { rssBytes: 5000, descendants: 3, commands: 1 }),
+      codexHomeBytes: async () => (mode === "exec" ? null : 700),
+    },
     appServer: {
       get state() {
         return rig.codex.state;
@@ -75,6 +83,15 @@ test("a turn that is not written down yet is not told; from then on it is, with 
   assert.equal((await liveness())[0]?.quietMs, 1234);
 });
 
+test("a run says for how long it has been quiet, and is stalled at the limit and not before", async () => {
+  const { clock, status } = setUp();
+  const runs = async () => ((await status.status())["liveness"] as { runs: unknown }).runs;
+  await clock.advance(999);
+  assert.deepEqual(await runs(), [{ runId: "run_1", sessionId: null, state: "starting", quietMs: 999 }]);
+  await clock.advance(1);
+  assert.deepEqual(await runs(), [{ runId: "run_1", sessionId: null, state: "stalled", quietMs: 1000 }]);
+});
+
 test("a turn that Codex has not answered is starting, and has no turnId", async () => {
   const { rig, liveness } = setUp();
   const { sessionId } = await rig.session();
@@ -98,6 +115,16 @@ test("ready has no reasons; each thing that is missing has one", () => {
     ready: false,
     reasons: ["the daemon is not running", "no space left on the disk", "the app-server is restarting: it died"],
   });
+});
+
+test("what the child costs stands among the limits; null where it cannot be told", async () => {
+  const costs = async (mode: "app-server" | "exec"): Promise<unknown[]> => {
+    const { limits } = await setUp({ mode }).status.status() as { limits: Record<string, unknown> };
+    return ["childRssBytes", "childDescendants", "codexHomeBytes"].map((name) => limits[name]);
+  };
+  const limits = [9000, null, LIMITS.codexHomeWarnBytes];
+  assert.deepEqual(await costs("app-server"), [5000, 3, 700].map((value, i) => ({ value, limit: limits[i] })));
+  assert.deepEqual(await costs("exec"), limits.map((limit) => ({ value: null, limit })));
 });
 
 test("exec mode is ready without an app-server", () => {

@@ -55,7 +55,7 @@ test("an old record is completed, from a checkpoint and from the journal alike, 
     for (let start = 0; start < 2; start += 1) {
       const { store } = await open(disk, SPECS);
       assert.deepEqual(store.tables.turn.get("sub_1"), NEW_TURN, `closed: ${closed}`);
-      assert.deepEqual(store.tables.run.get("run_1"), { ...OLD_RUN, ...WORK });
+      assert.deepEqual(store.tables.run.get("run_1"), { ...OLD_RUN, ...WORK, liveness: null });
       await store.close();
     }
     const text = (await disk.mount().readFile(`${DIR}/turn-registry.json`)).toString();

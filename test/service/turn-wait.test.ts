@@ -16,7 +16,7 @@ import { createServiceRig, type ServiceRig } from "../support/service-rig.ts";
 function setUp() {
   const clock = createManualClock();
   const asked = createFakeInbox();
-  const wait = createTurnWait({ clock, approvals: asked });
+  const wait = createTurnWait({ clock, approvals: asked, gate: createWorkGate("app-server") });
   const ended = createLatch<TurnRecord | null>();
   const turn = { record: makeTurn(), ended } as OpenTurn;
   const clean = (): void => assert.deepEqual([clock.pending, asked.listeners], [0, 0]);
@@ -56,7 +56,7 @@ test("who waits for the end hears of no question", async () => {
 test("where turns outlive the daemon its stop ends the waiting", async () => {
   const { clock, asked, turn, clean } = setUp();
   const gate = createWorkGate("app-server");
-  const wait = createTurnWait({ clock, approvals: asked, gate });
+  const wait = createTurnWait({ clock, approvals: asked, gate, remote: true });
   const waiting = wait(turn, 1000, "end");
   gate.drain();
   assert.deepEqual(await waiting, []);

@@ -50,6 +50,7 @@ export async function commandsOn(t: TestContext, answers: Answers) {
 export interface StreamedEvent {
   readonly type: string;
   readonly detail: Record<string, unknown>;
+  readonly message?: string;
 }
 
 /** Answers with a stream of events, from seq 11 on, that stays open. */

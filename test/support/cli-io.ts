@@ -111,6 +111,9 @@ export function createParts(parts: Partial<CliParts> = {}): CliParts {
     rotateToken: async () => {
       throw new Error("no rotation was expected");
     },
+    killChildren() {
+      throw new Error("no second signal was expected");
+    },
     ...parts,
   };
 }

@@ -2,16 +2,18 @@
 //
 // Not for judging what the real Codex does: that is for test/e2e. It is plain JavaScript so that it starts in some
 // 40 ms, and it can be started with the daemon's own `--server-command` and `--server-arg`.
-//
-// Tags in a prompt:
-//   DELTAS=n  RATE=n a second  TEXT=the answer;  GAP=ms between the answer and turn/started  HANG after the deltas
-//   FAIL (the model fails)  RETRY (a message breaks off and starts anew)  REQUEST=method (asks the client, answers with
-//   what it was told)  NOISE (not JSON on stdout)  STDERR=text;  BIGLINE=bytes  DIE (exit 7 in mid-turn)
-//   NEVER (no answer to turn/start)  TWICE (answers it twice)  ONECHUNK (answer and whole turn in one write)
 
 import { fileURLToPath } from "node:url";
 
 /**
+ * Tags in a prompt of a turn:
+ *   DELTAS=n  RATE=n a second  TEXT=the answer;  GAP=ms between the answer and turn/started  HANG after the deltas
+ *   FAIL (the model fails)  RETRY (a message breaks off and starts anew)  REQUEST=method (asks the client, answers with
+ *   what it was told)  NOISE (not JSON on stdout)  STDERR=text;  BIGLINE=bytes  DIE (exit 7 in mid-turn)
+ *   NEVER (no answer to turn/start)  TWICE (answers it twice)  ONECHUNK (answer and whole turn in one write)
+ *   GARBAGE=characters of one line that is not JSON  FLOOD=blocks of 64 KiB in short lines on stderr
+ *   MUTE (closes its stdout in mid-turn and lives on)
+ *
  * As `exec` it takes TEXT, GAP=ms, FAIL, NOISE, STDERR, BIGLINE, HANG (with a command under way) as above, and:
  *   STUBBORN (the same, deaf to SIGINT)  ESCAPE (a command leaves its session, loses its parent, holds stdout open)
  *   BARE (that one also without its mark)  NOGIT  CUT (no turn.completed)  EXIT=code

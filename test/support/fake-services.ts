@@ -12,8 +12,8 @@ import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../../src/service/inputs.ts";
 import type { MetricFamily } from "../../src/service/metrics.ts";
 import type {
-  AcceptedTurn, ApprovalService, CodexService, ListQuery, RunOutput, RunService, RunStream, Services, SessionService,
-  StatusService, StopOutcome, ThreadService, TurnService, TurnWait, UploadService,
+  AcceptedTurn, ApprovalService, ChildService, CodexService, ListQuery, RunOutput, RunService, RunStream, Services,
+  SessionService, StatusService, StopOutcome, ThreadService, TurnService, TurnWait, UploadService,
 } from "../../src/service/services.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
@@ -50,6 +50,7 @@ export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
     cwd: "/", createdAt: "2025-01-02T03:04:05.678Z", updatedAt: "2025-01-02T03:04:05.678Z", startedAt: null,
     finishedAt: null, error: null, summary: null, finalMessage: null, exitCode: null, tokenUsage: null, metadata: {},
     result: null, structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
+    liveness: null,
     ...changes,
   };
 }
@@ -99,10 +100,7 @@ export class FakeServices implements Services {
     this.service = () => ({
       configuredBaseUrl: config.service.localApiBase,
       eventStreamPath: config.service.eventStreamPath,
-      eventStreamUrl: null,
-      listening: true,
-      resolvedBaseUrl: null,
-      websocketClients: 0,
+      eventStreamUrl: null, listening: true, resolvedBaseUrl: null, websocketClients: 0,
     });
   }
 
@@ -130,6 +128,10 @@ export class FakeServices implements Services {
       if ((input.waitMs ?? 0) > 0) await this.#held(signal);
       const { submissionId, turnId } = this.turn;
       return { session: this.session, submissionId, turnId, turn: this.endedTurn, approvals: this.waitsFor };
+    },
+    interrupt: async (id: string) => {
+      this.#note("turns.interrupt", id);
+      return { turn: this.turn, stopped: [], survived: [] };
     },
     get: async (id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord> => {
       this.#note("turns.get", id, waitMs, ...(waitFor === "approval" ? [waitFor] : []));
@@ -166,6 +168,13 @@ export class FakeServices implements Services {
     about: async () => {
       this.#note("codex.about");
       return { version: "0.169.0" };
+    },
+  };
+
+  readonly child: ChildService = {
+    restart: async () => {
+      this.#note("child.restart");
+      return this.#snapshot().daemon.child;
     },
   };
 
@@ -263,7 +272,7 @@ export class FakeServices implements Services {
   #stop(name: string, sessionId: string): StopOutcome {
     this.#note(name, sessionId);
     const stopped = [{ pid: 7, command: "sleep", signal: "SIGTERM" }];
-    return { session: this.session, turn: null, stopped, survived: [] };
+    return { session: this.session, turn: null, queuedTurns: [], stopped, survived: [] };
   }
 
   async #held(signal: AbortSignal | undefined): Promise<void> {

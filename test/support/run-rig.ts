@@ -58,11 +58,13 @@ export interface RunRigOptions {
   readonly from?: Pick<RunRig, "store" | "disk">;
   readonly begin?: boolean;
   readonly keepUnrecorded?: boolean;
+  readonly stallWarnMs?: number | null;
   readonly log?: Logger;
 }
 
 export async function createRunRig(options: RunRigOptions = {}): Promise<RunRig> {
-  const { max = 2, maxQueued = 3, begin = true, log = silentLogger } = options;
+  const { max = 2, maxQueued = 3, begin = true, log = silentLogger, stallWarnMs = null } = options;
+  const turns = { stallWarnMs, stallInterruptMs: null };
   const clock = createFakeClock();
   const store = options.from?.store ?? createMemoryStore(clock);
   const disk = options.from?.disk ?? new SimulatedDisk();
@@ -74,7 +76,7 @@ export async function createRunRig(options: RunRigOptions = {}): Promise<RunRig>
   const sought: string[] = [];
   let ids = options.from === undefined ? 0 : 1000;
   const runs = createRuns({
-    config: { repoRoot: "/", runs: { command: "/bin/codex", args: ["main.mjs"], max, maxQueued } },
+    config: { repoRoot: "/", turns, runs: { command: "/bin/codex", args: ["main.mjs"], max, maxQueued } },
     store, files, gate, clock, log, tally,
     keepUnrecorded: options.keepUnrecorded,
     executor: options.executor ?? fakeExecutor(processes),

@@ -11,11 +11,14 @@ import { createSessionIndex, type SessionIndex } from "../../src/service/session
 import { createSessions, type Sessions } from "../../src/service/sessions.ts";
 import type { TurnService } from "../../src/service/services.ts";
 import { createTakeUp, type TakeUp } from "../../src/service/take-up.ts";
-import { createThreads } from "../../src/service/threads.ts";
+import { createThreads, type ThreadsOptions } from "../../src/service/threads.ts";
+import { createTurnQueue, type TurnQueue } from "../../src/service/turn-queue.ts";
+import { createTurnStart } from "../../src/service/turn-start.ts";
 import { createTurns } from "../../src/service/turns.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import type { SessionRecord } from "../../src/core/records.ts";
 import { createInputItems } from "../../src/service/input-items.ts";
+import { createTurnLeftovers, type ThreadProcesses } from "../../src/service/turn-leftovers.ts";
 import { createTurnWait } from "../../src/service/turn-wait.ts";
 import { createFakeAppServer, type FakeAppServer } from "./fake-app-server.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
@@ -34,6 +37,7 @@ export interface ServiceRig {
   readonly codex: FakeAppServer;
   readonly sessions: Sessions;
   readonly turns: TurnService;
+  readonly queue: TurnQueue;
   readonly open: OpenTurns;
   readonly ingest: Ingest;
   readonly approvals: Approvals;
@@ -54,22 +58,29 @@ export interface ServiceRigOptions {
   readonly clock?: Clock;
   /** The app-server runs elsewhere. */
   readonly remote?: boolean;
+  /** From when on a turn that says nothing is `stalled`; nobody is warned here. */
+  readonly stallWarnMs?: number;
   /** What an earlier daemon has left. */
   readonly store?: MemoryStore;
   readonly policy?: ApprovalsOptions["policy"];
   readonly rules?: ApprovalsOptions["rules"];
+  /** @see ThreadsOptions.holderOf */
+  readonly holderOf?: ThreadsOptions["holderOf"];
+  /** What turns leave running; without it nobody looks. */
+  readonly processes?: ThreadProcesses;
 }
 
 export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const { clock = heldClock, remote = false, policy = { default: "ask", timeoutMs: null }, rules = null } = options;
-  const { store = createMemoryStore(clock) } = options;
+  const { store = createMemoryStore(clock), holderOf } = options;
+  const holder = holderOf === undefined ? {} : { holderOf };
   const codex = createFakeAppServer();
   const gate = createWorkGate("app-server");
   const index = createSessionIndex(store);
   // No id of an earlier daemon's comes again.
   let ids = store.lastSeq;
   const uuid = (): string => String(++ids).padStart(32, "0");
-  const open = createOpenTurns(store, clock, uuid);
+  const open = createOpenTurns(store, clock, uuid, undefined, options.stallWarnMs);
   const approvals = createApprovals({
     store, open, index, clock, uuid, gate, remote, policy, rules, appServer: () => codex,
   });
@@ -77,18 +88,23 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
     store, turns: open, index, approvals, clock, appServer: () => codex, explain: (outcome) => outcome,
   });
   const interrupts = createInterrupts(codex, clock, open);
-  const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default" });
+  const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default", ...holder });
+  const begin = createTurnStart({ open, threads, index, interrupts, gate, remote });
+  const queue = createTurnQueue({ store, open, gate, appServer: codex, clock, start: begin });
+  const { processes } = options;
+  const left = processes === undefined ? {}
+    : { leftovers: createTurnLeftovers({ store, appServer: codex, index, open, processes }) };
   const sessions = createSessions({
-    store, open, threads, index, appServer: codex, interrupts, gate, clock, uuid, remote,
+    store, open, threads, index, appServer: codex, interrupts, queue, gate, clock, uuid, remote, ...left,
   });
   const uploaded = new Map<string, string>();
   const turns = createTurns({
-    store, open, threads, index, interrupts, gate, remote,
+    store, open, threads, interrupts, gate, begin, queue, remote, ...left,
     items: createInputItems({
       defaultCwd: "/default", remote,
       uploads: { pathOf: async (sessionId, uploadId) => uploaded.get(`${sessionId}/${uploadId}`) ?? null },
     }),
-    wait: createTurnWait({ clock, approvals }),
+    wait: createTurnWait({ clock, approvals, gate }),
   });
   const takeUp = createTakeUp({
     store, open, threads, interrupts, approvals, appServer: codex, clock, explain: (outcome) => outcome,
@@ -96,7 +112,7 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
 
   return {
-    store, codex, sessions, turns, open, ingest, approvals, index, gate, takeUp, uploaded, say,
+    store, codex, sessions, turns, queue, open, ingest, approvals, index, gate, takeUp, uploaded, say,
     sayTurn(threadId, turnId, text, status = "completed") {
       const item = { type: "agentMessage", id: "msg_1", text };
       say("turn/started", { threadId, turn: { id: turnId, status: "inProgress" } });

@@ -1,0 +1,110 @@
+// Who else has a thread loaded: Codex says "already has an active writer" and not which process that is.
+//
+// Deliberately only told, never ended: it may be a person's own Codex. Linux only, out of /proc; elsewhere nobody is
+// found. Invariants: codexd's own child is never named; a process is named as the holder because it has a file of that
+// thread open, or because it is the only Codex on the same home.
+
+import { readdir, readFile, readlink, realpath } from "node:fs/promises";
+import path from "node:path";
+
+import { isoTime } from "../base/clock.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { ThreadHolder } from "../core/processes.ts";
+import { systemProcesses, type ProcessTree } from "./process-tree.ts";
+
+export interface ThreadHolderOptions {
+  /** Of codexd's own child; null where it is not known. */
+  readonly codexHome: string | null;
+  /** codexd's own child. */
+  readonly ownPid: number | null;
+  /** Where the process file system is. */
+  readonly root?: string;
+  readonly processes?: Pick<ProcessTree, "identify" | "describe">;
+  readonly filesMax?: number;
+}
+
+/** Ticks in a second, on every Linux that Node runs on (proc(5): they do not depend on the kernel's own clock). */
+const TICKS_PER_SECOND = 100;
+
+/** Null where it cannot be told. Reads which files every process has open, `LIMITS.holderFilesMax` at most. */
+export async function findThreadHolder(threadId: string, options: ThreadHolderOptions): Promise<ThreadHolder | null> {
+  const { codexHome, ownPid, root = "/proc", processes = systemProcesses, filesMax = LIMITS.holderFilesMax } = options;
+  if (codexHome === null) return null;
+  const home = await realpath(codexHome).catch(() => codexHome);
+  const own = new Set([ownPid, process.pid]);
+  const pids = (await list(root)).filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => !own.has(pid));
+  const pid = await withFileOpen(pids, { root, home, threadId, filesMax }) ?? await onlyCodex(pids, root, home);
+  const identity = pid === null ? undefined : processes.identify(pid);
+  if (identity === undefined) return null;
+  const startedAt = await startOf(identity.startTime, root);
+  return { pid: identity.pid, command: processes.describe(identity), startedAt };
+}
+
+interface Search {
+  readonly root: string;
+  readonly home: string;
+  readonly threadId: string;
+  readonly filesMax: number;
+}
+
+/** By the thread's lock (0.169) or by its history, which its writer keeps open. */
+async function withFileOpen(pids: readonly number[], search: Search): Promise<number | null> {
+  const lock = path.join(search.home, "thread-writer-locks", `${search.threadId}.lock`);
+  const history = `-${search.threadId}.jsonl`;
+  let left = search.filesMax;
+  for (const pid of pids) {
+    const directory = path.join(search.root, String(pid), "fd");
+    for (const name of await list(directory)) {
+      if (left === 0) return null;
+      left -= 1;
+      const file = await readlink(path.join(directory, name)).catch(() => "");
+      if (file === lock || (file.startsWith(search.home + path.sep) && file.endsWith(history))) return pid;
+    }
+  }
+  return null;
+}
+
+/** With two of them there is no telling which it is. */
+async function onlyCodex(pids: readonly number[], root: string, home: string): Promise<number | null> {
+  const found: number[] = [];
+  for (const pid of pids) {
+    const [program = "", command = ""] = (await read(path.join(root, String(pid), "cmdline"))).split("\0");
+    if (path.basename(program) !== "codex" || !SUBCOMMANDS.has(command)) continue;
+    if (homeOf(await read(path.join(root, String(pid), "environ"))) === home) found.push(pid);
+  }
+  const [only, another] = found;
+  return another === undefined ? only ?? null : null;
+}
+
+const SUBCOMMANDS: ReadonlySet<string> = new Set(["app-server", "exec"]);
+
+function homeOf(environment: string): string | null {
+  const valueOf = (name: string): string | undefined =>
+    environment.split("\0").find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+  const userHome = valueOf("HOME");
+  return valueOf("CODEX_HOME") ?? (userHome === undefined ? null : path.join(userHome, ".codex"));
+}
+
+async function startOf(ticks: number, root: string): Promise<string | null> {
+  const bootSeconds = /^btime (\d+)$/m.exec(await read(path.join(root, "stat")))?.[1];
+  if (bootSeconds === undefined) return null;
+  return isoTime((Number(bootSeconds) + ticks / TICKS_PER_SECOND) * 1000);
+}
+
+async function list(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch {
+    // It has gone meanwhile, or is another user's.
+    return [];
+  }
+}
+
+/** Empty where it has gone, or is another user's. */
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, "latin1");
+  } catch {
+    return "";
+  }
+}
