@@ -89,7 +89,7 @@ async function send(sending: Sending): Promise<ExitCode> {
   let own = asked.sessionId === null;
   try {
     const starting = startTurn(client, { sessionId, input, ...asked.turn });
-    interruption.arm(() => void endTurn(starting, sessionId, desk, sending));
+    interruption.arm(() => void endTurn(starting, desk, sending));
     const { submissionId, turnId } = await starting;
     own = true;
     const end = await printTurn({ sessionId, submissionId, turnId }, headSeq, desk, sending);
@@ -144,7 +144,7 @@ async function printTurn(ids: TurnIds, after: number, desk: ApprovalDesk, sendin
 
 /** At the first Ctrl-C. A turn that is just being asked for is awaited first: another one's must not be hit for it. */
 async function endTurn(
-  starting: Promise<StartedTurn>, sessionId: string, desk: ApprovalDesk, { client, screen, interruption }: Sending,
+  starting: Promise<StartedTurn>, desk: ApprovalDesk, { client, screen, interruption }: Sending,
 ): Promise<void> {
   screen.note("ending the turn; Ctrl-C again leaves at once");
   const withdrawn = desk.close();
@@ -152,9 +152,11 @@ async function endTurn(
   if (started === null) return;
   try {
     await withdrawn;
-    const { lastSeq } = await client.getTurn(started.submissionId ?? started.turnId ?? "");
+    const id = started.submissionId ?? started.turnId ?? "";
+    const { lastSeq } = await client.getTurn(id);
     if (lastSeq !== null) return;
-    const { survived } = await client.interruptSession(sessionId);
+    // That turn alone: others may have queued theirs behind it.
+    const { survived } = await client.interruptTurn(id);
     for (const { pid, command } of survived) screen.note(`process ${pid} has survived: ${oneLine(command)}`);
   } catch (error) {
     if (interruption.leave.aborted) return;

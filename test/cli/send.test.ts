@@ -178,9 +178,9 @@ describe("Ctrl-C during send", () => {
       "GET /turns/sub_1": (response: ServerResponse) => {
         json(response, ended ? receipt({ status: "interrupted" }) : running);
       },
-      "POST /sessions/ses_1/interrupt": (response: ServerResponse) => {
+      "POST /turns/sub_1/interrupt": (response: ServerResponse) => {
         ended = true;
-        json(response, { session: {}, turn: null, stopped: [], survived: [{ pid: 7, command: "sleep 9" }] });
+        json(response, { turn: {}, stopped: [], survived: [{ pid: 7, command: "sleep 9" }] });
         setImmediate(() => live.push(finished("interrupted")));
       },
     });
@@ -196,7 +196,7 @@ describe("Ctrl-C during send", () => {
     const { command } = await commandsOn(t, {
       ...sendAnswers(), "GET /turns/sub_1": running,
       "GET /events": liveStream(() => io?.raise("SIGINT")).answer,
-      "POST /sessions/ses_1/interrupt": () => void setImmediate(() => io?.raise("SIGTERM")),
+      "POST /turns/sub_1/interrupt": () => void setImmediate(() => io?.raise("SIGTERM")),
     });
     const { code, err } = await command(["send", "x"], {}, (made) => (io = made));
     assert.deepEqual([code, err], [130, `${SAID}codexd: ending the turn; Ctrl-C again leaves at once\n`]);
@@ -224,7 +224,7 @@ describe("Ctrl-C during send", () => {
     const live = liveStream(() => io?.raise("SIGINT"));
     const failing = await commandsOn(t, {
       ...sendAnswers(), "GET /turns/sub_1": running, "GET /events": live.answer,
-      "POST /sessions/ses_1/interrupt": (response: ServerResponse) => {
+      "POST /turns/sub_1/interrupt": (response: ServerResponse) => {
         answerJson(response, 503, { ok: false, error: "child_failed", message: "Codex is\ngone" });
         setImmediate(() => live.push(finished("failed")));
       },
@@ -256,7 +256,7 @@ describe("Ctrl-C during send", () => {
     });
     const unread = await commandsOn(t, {
       ...sendAnswers(), "GET /turns/sub_1": running, "GET /events": live.answer,
-      "POST /sessions/ses_1/interrupt": (response: ServerResponse) => {
+      "POST /turns/sub_1/interrupt": (response: ServerResponse) => {
         json(response, { session: {}, turn: null, stopped: [], survived: [] });
         setImmediate(() => live.push(finished("interrupted")));
       },
