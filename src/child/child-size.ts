@@ -3,11 +3,11 @@
 // Linux only; elsewhere, and of a child that has gone, nothing is known. Invariants: one question reads the files of
 // `LIMITS.childDescendantsMax` processes at most, and lets others run between two of them.
 
-import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 
 import { LIMITS } from "../core/limits.ts";
 import type { ChildSize } from "../core/processes.ts";
+import { listProcDirectory, readProcFile } from "./proc-files.ts";
 import { COMMAND_MARK } from "./thread-marks.ts";
 
 export interface ChildSizeOptions {
@@ -20,7 +20,7 @@ export interface ChildSizeOptions {
 export async function readChildSize(
   pid: number, { root = "/proc", descendantsMax = LIMITS.childDescendantsMax }: ChildSizeOptions = {},
 ): Promise<ChildSize | null> {
-  const rssKib = /^VmRSS:\s+(\d+) kB$/m.exec(await read(path.join(root, String(pid), "status")))?.[1];
+  const rssKib = /^VmRSS:\s+(\d+) kB$/m.exec(await readProcFile(path.join(root, String(pid), "status")))?.[1];
   if (rssKib === undefined) return null;
   const found = new Set<number>([pid]);
   let commands = 0;
@@ -35,34 +35,16 @@ export async function readChildSize(
 }
 
 async function isCommand(root: string, pid: number): Promise<boolean> {
-  return `\0${await read(path.join(root, String(pid), "environ"))}`.includes(`\0${COMMAND_MARK}=`);
+  return `\0${await readProcFile(path.join(root, String(pid), "environ"))}`.includes(`\0${COMMAND_MARK}=`);
 }
 
 /** A process stands with the thread that has started it. */
 async function childrenOf(root: string, pid: number): Promise<number[]> {
   const tasks = path.join(root, String(pid), "task");
   const children: number[] = [];
-  for (const task of await list(tasks)) {
-    const text = await read(path.join(tasks, task, "children"));
+  for (const task of await listProcDirectory(tasks)) {
+    const text = await readProcFile(path.join(tasks, task, "children"));
     children.push(...text.split(" ").filter((word) => /^\d+$/.test(word)).map(Number));
   }
   return children;
-}
-
-async function list(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch {
-    // It has gone meanwhile.
-    return [];
-  }
-}
-
-/** Empty where it has gone, or is another user's. */
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, "latin1");
-  } catch {
-    return "";
-  }
 }

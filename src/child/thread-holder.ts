@@ -4,12 +4,13 @@
 // found. Invariants: codexd's own child is never named; a process is named as the holder because it has a file of that
 // thread open, or because it is the only Codex on the same home.
 
-import { readdir, readFile, readlink, realpath } from "node:fs/promises";
+import { readlink, realpath } from "node:fs/promises";
 import path from "node:path";
 
 import { isoTime } from "../base/clock.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ThreadHolder } from "../core/processes.ts";
+import { listProcDirectory, readProcFile } from "./proc-files.ts";
 import { systemProcesses, type ProcessTree } from "./process-tree.ts";
 
 export interface ThreadHolderOptions {
@@ -32,7 +33,8 @@ export async function findThreadHolder(threadId: string, options: ThreadHolderOp
   if (codexHome === null) return null;
   const home = await realpath(codexHome).catch(() => codexHome);
   const own = new Set([ownPid, process.pid]);
-  const pids = (await list(root)).filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => !own.has(pid));
+  const names = (await listProcDirectory(root)).filter((name) => /^\d+$/.test(name));
+  const pids = names.map(Number).filter((pid) => !own.has(pid));
   const pid = await withFileOpen(pids, { root, home, threadId, filesMax }) ?? await onlyCodex(pids, root, home);
   const identity = pid === null ? undefined : processes.identify(pid);
   if (identity === undefined) return null;
@@ -54,7 +56,7 @@ async function withFileOpen(pids: readonly number[], search: Search): Promise<nu
   let left = search.filesMax;
   for (const pid of pids) {
     const directory = path.join(search.root, String(pid), "fd");
-    for (const name of await list(directory)) {
+    for (const name of await listProcDirectory(directory)) {
       if (left === 0) return null;
       left -= 1;
       const file = await readlink(path.join(directory, name)).catch(() => "");
@@ -68,9 +70,9 @@ async function withFileOpen(pids: readonly number[], search: Search): Promise<nu
 async function onlyCodex(pids: readonly number[], root: string, home: string): Promise<number | null> {
   const found: number[] = [];
   for (const pid of pids) {
-    const [program = "", command = ""] = (await read(path.join(root, String(pid), "cmdline"))).split("\0");
+    const [program = "", command = ""] = (await readProcFile(path.join(root, String(pid), "cmdline"))).split("\0");
     if (path.basename(program) !== "codex" || !SUBCOMMANDS.has(command)) continue;
-    if (homeOf(await read(path.join(root, String(pid), "environ"))) === home) found.push(pid);
+    if (homeOf(await readProcFile(path.join(root, String(pid), "environ"))) === home) found.push(pid);
   }
   const [only, another] = found;
   return another === undefined ? only ?? null : null;
@@ -86,25 +88,7 @@ function homeOf(environment: string): string | null {
 }
 
 async function startOf(ticks: number, root: string): Promise<string | null> {
-  const bootSeconds = /^btime (\d+)$/m.exec(await read(path.join(root, "stat")))?.[1];
+  const bootSeconds = /^btime (\d+)$/m.exec(await readProcFile(path.join(root, "stat")))?.[1];
   if (bootSeconds === undefined) return null;
   return isoTime((Number(bootSeconds) + ticks / TICKS_PER_SECOND) * 1000);
-}
-
-async function list(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch {
-    // It has gone meanwhile, or is another user's.
-    return [];
-  }
-}
-
-/** Empty where it has gone, or is another user's. */
-async function read(file: string): Promise<string> {
-  try {
-    return await readFile(file, "latin1");
-  } catch {
-    return "";
-  }
 }
