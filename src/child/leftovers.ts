@@ -6,22 +6,31 @@
 // ever ended: not the child, not another session's, not another codexd's, not what somebody's own Codex runs.
 
 import type { Clock } from "../base/clock.ts";
-import { NOTHING_STOPPED, type StoppedProcess, type StopReport } from "../core/processes.ts";
+import type { StoppedProcess, StopReport } from "../core/processes.ts";
 import { endProcesses, keyOf } from "./end-processes.ts";
 import type { ProcessEntry, ProcessTree } from "./process-tree.ts";
 import { daemonMark, type Spawner } from "./spawner.ts";
 import { threadMarks } from "./thread-marks.ts";
+
+/** A process of which its command line is known, also when it has gone. */
+export interface SeenProcess extends ProcessEntry {
+  readonly command: string;
+}
 
 export interface EndOfThread {
   /** Asks Codex to end them itself, once it is known what there is to end. Must not reject. */
   readonly ask: () => Promise<void>;
   /** False as soon as the thread has a turn again: what is found from then on may be that turn's. */
   readonly isIdle: () => boolean;
+  /** What was the thread's before its turn was to end: to be ended and told whatever has begun since. */
+  readonly seen?: readonly SeenProcess[];
 }
 
 export interface Leftovers {
   /** The spawner, through which the newest child is known from the moment on that it is there. */
   watch(spawner: Spawner): Spawner;
+  /** The commands of a thread, and what they have started. */
+  ofThread(threadId: string): Promise<readonly SeenProcess[]>;
   /** Ends the commands of a thread. */
   endThread(threadId: string, how: EndOfThread): Promise<StopReport>;
   /** What lies below the living child now: some of it may outlive the child, without any mark. */
@@ -43,6 +52,14 @@ export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions
   const livingChild = (): ProcessEntry | undefined =>
     newest !== undefined && processes.isAlive(newest) ? newest : undefined;
 
+  const ofThread = async (threadId: string): Promise<SeenProcess[]> => {
+    const marks = threadMarks(threadId);
+    if (marks.length === 0) return [];
+    const found = await processes.find({ marks, descendantsOf: livingChild(), strayMark: ownMark });
+    const own = found.filter(({ pid }) => pid !== newest?.pid);
+    return own.map((entry) => ({ ...entry, command: processes.describe(entry) }));
+  };
+
   return {
     watch: (spawner) => ({
       spawn(command, args, options) {
@@ -52,17 +69,17 @@ export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions
       },
     }),
 
-    async endThread(threadId, { ask, isIdle }) {
-      const marks = threadMarks(threadId);
-      if (marks.length === 0) return NOTHING_STOPPED;
-      const known = new Map<string, ProcessEntry>();
+    ofThread,
+
+    async endThread(threadId, { ask, isIdle, seen = [] }) {
+      const known = new Map(seen.map((entry) => [keyOf(entry), entry]));
       const look = async (): Promise<ProcessEntry[]> => {
-        const found = await processes.find({ marks, descendantsOf: livingChild(), strayMark: ownMark });
-        const own = found.filter(({ pid }) => pid !== newest?.pid);
-        if (isIdle()) for (const entry of own) known.set(keyOf(entry), entry);
+        const found = await ofThread(threadId);
+        if (isIdle()) for (const entry of found) known.set(keyOf(entry), entry);
         return [...known.values()].filter((entry) => processes.isAlive(entry));
       };
-      const before = (await look()).map((entry) => ({ pid: entry.pid, command: processes.describe(entry) }));
+      await look();
+      const before = [...known.values()];
       if (isIdle()) await ask();
       return withEarlier(before, await endProcesses(look, { processes, clock }));
     },
@@ -84,9 +101,10 @@ export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions
   };
 }
 
-/** What was there and went when Codex was asked has been killed by Codex, which does so without a warning. */
-function withEarlier(before: ReadonlyArray<Omit<StoppedProcess, "signal">>, report: StopReport): StopReport {
+/** What went with its turn, or when Codex was asked, has been killed by Codex, which does so without a warning. */
+function withEarlier(before: readonly SeenProcess[], report: StopReport): StopReport {
   const named = new Set([...report.stopped, ...report.survived].map(({ pid }) => pid));
-  const gone = before.filter(({ pid }) => !named.has(pid)).map((one) => ({ ...one, signal: "SIGKILL" }));
+  const gone = before.filter(({ pid }) => !named.has(pid))
+    .map(({ pid, command }): StoppedProcess => ({ pid, command, signal: "SIGKILL" }));
   return { ...report, stopped: [...gone, ...report.stopped] };
 }

@@ -22,7 +22,7 @@ export interface QuietTurnsOptions {
   readonly open: Pick<OpenTurns, "all" | "onEnding">;
   readonly interrupts: Pick<Interrupts, "interrupt">;
   /** What Codex leaves running behind an interrupt; undefined where nobody can end it. */
-  readonly leftovers?: Pick<TurnLeftovers, "end"> | undefined;
+  readonly leftovers?: Pick<TurnLeftovers, "look" | "end"> | undefined;
   readonly appServer: Pick<AppServerGate, "current">;
   readonly log: Logger;
 }
@@ -48,8 +48,9 @@ export function createQuietTurns(options: QuietTurnsOptions): () => Quiet[] {
   });
 
   const end = async (turn: OpenTurn): Promise<void> => {
+    const seen = await leftovers?.look(idsOf(turn.record));
     await interrupts.interrupt(turn);
-    await leftovers?.end(idsOf(turn.record));
+    await leftovers?.end(idsOf(turn.record), seen);
   };
 
   const interrupt = (turn: OpenTurn, quietMs: number): void => {

@@ -101,9 +101,10 @@ export function createSessions(options: SessionsOptions): Sessions {
     const { sessionId } = session;
     const withdrawing = queue.first(sessionId) === undefined ? null : queue.withdrawAll(sessionId);
     const running = open.ofSession(session.sessionId);
+    const seen = running === undefined ? [] : await leftovers?.look(session);
     const turn = running === undefined ? null : await interrupts.interrupt(running);
     // What it has left running is known by the thread that it ran on.
-    const report = await leftovers?.end(requireSession(store, session.sessionId));
+    const report = await leftovers?.end(requireSession(store, session.sessionId), seen);
     const withdrawn = withdrawing === null ? [] : await withdrawing;
     return { turn, queuedTurns: withdrawn.map(turnSummary), ...(report ?? NOTHING_STOPPED) };
   };

@@ -2,9 +2,11 @@
 //
 // Codex ends none of them with the turn: it calls them background terminals, and ends its own part of them when it is
 // asked. What has left that part (a process with a session of its own) is found by its marks, which is child/'s half
-// and given here. Deliberately not the end of the turn itself (interrupts.ts). Invariants: a turn that has begun
-// meanwhile keeps its commands; it comes to an end itself, within `LIMITS.cleanTerminalsMs` and one sweep.
+// and given here. A command that has just begun does die with its turn, so that there is a look before and one after.
+// Deliberately not the end of the turn itself (interrupts.ts). Invariants: a turn that has begun meanwhile keeps its
+// commands; it comes to an end itself, within `LIMITS.cleanTerminalsMs` and one sweep.
 
+import type { EndOfThread, SeenProcess } from "../child/leftovers.ts";
 import { CodexdError } from "../core/errors.ts";
 import { leftoversEvent } from "../core/leftovers-event.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -17,13 +19,13 @@ import type { CodexdStore } from "./tables.ts";
 
 /** The processes of this machine, as far as they are this codexd's. */
 export interface ThreadProcesses {
+  /** What carries a thread's marks now. */
+  ofThread(threadId: string): Promise<readonly SeenProcess[]>;
   /**
    * Ends the commands of a thread: looks, has Codex asked, and ends what is left. From the moment on that `isIdle` is
-   * false nothing new is looked at.
+   * false nothing new is looked at; what was `seen` before is ended and told all the same.
    */
-  endThread(
-    threadId: string, how: { readonly ask: () => Promise<void>; readonly isIdle: () => boolean },
-  ): Promise<StopReport>;
+  endThread(threadId: string, how: EndOfThread): Promise<StopReport>;
 }
 
 export interface TurnLeftoversOptions {
@@ -35,9 +37,13 @@ export interface TurnLeftoversOptions {
   readonly processes: ThreadProcesses | null;
 }
 
+type SessionThread = Pick<SessionRecord, "sessionId" | "threadId">;
+
 export interface TurnLeftovers {
+  /** What the turns of a session run now: to be asked before one is interrupted, and given to `end` behind it. */
+  look(session: SessionThread): Promise<readonly SeenProcess[]>;
   /** Ends what the turns of a session have left running; that is told in an event too. */
-  end(session: Pick<SessionRecord, "sessionId" | "threadId">): Promise<StopReport>;
+  end(session: SessionThread, seen?: readonly SeenProcess[]): Promise<StopReport>;
 }
 
 export function createTurnLeftovers(options: TurnLeftoversOptions): TurnLeftovers {
@@ -56,16 +62,20 @@ export function createTurnLeftovers(options: TurnLeftoversOptions): TurnLeftover
   };
 
   return {
-    async end({ sessionId, threadId }) {
+    async look({ threadId }) {
+      return threadId === null || processes === null ? [] : processes.ofThread(threadId);
+    },
+
+    async end({ sessionId, threadId }, seen = []) {
       if (threadId === null) return NOTHING_STOPPED;
       const isIdle = (): boolean => open.onThread(threadId) === undefined;
-      if (!isIdle()) return NOTHING_STOPPED;
+      if (!isIdle() && seen.length === 0) return NOTHING_STOPPED;
       const ask = (): Promise<void> => askCodex(threadId);
       if (processes === null) {
         await ask();
         return NOTHING_STOPPED;
       }
-      const stop = await processes.endThread(threadId, { ask, isIdle });
+      const stop = await processes.endThread(threadId, { ask, isIdle, seen });
       const draft = leftoversEvent("interrupted", stop, { sessionId, threadId });
       if (draft !== null) store.append(draft);
       return stop;

@@ -93,8 +93,9 @@ export function createTurns(options: TurnsOptions): TurnService {
     // What it has left running is known by its thread alone, on which the next turn would run.
     const goOn = queue.pause(sessionId);
     try {
+      const seen = await options.leftovers?.look(requireSession(store, sessionId));
       await interrupts.interrupt(turn);
-      return await options.leftovers?.end(requireSession(store, sessionId));
+      return await options.leftovers?.end(requireSession(store, sessionId), seen);
     } finally {
       goOn();
     }

@@ -91,6 +91,15 @@ test("a turn that begins meanwhile keeps its commands, and what was known before
   assert.deepEqual([report.stopped.map(({ pid }) => pid), killed], [[601], [601]]);
 });
 
+test("what was seen before is told when it went with its turn, and ended when it did not", async () => {
+  const { leftovers, living, killed } = setUp({ marked: [entry(601), entry(602)] });
+  const seen = await leftovers.ofThread(THREAD);
+  assert.deepEqual(seen.map(({ pid, command }) => [pid, command]), [[601, "command 601"], [602, "command 602"]]);
+  living.delete(601);
+  const report = await leftovers.endThread(THREAD, { ...how(undefined, () => false), seen });
+  assert.deepEqual([report.stopped.map(({ pid }) => pid), killed], [[601, 602], [602]]);
+});
+
 test("Codex is not asked when the thread has a turn already, and what is no thread's id marks nothing", async () => {
   const { leftovers, killed, queries } = setUp({ marked: [entry(601)] });
   const busy = how(undefined, () => false);

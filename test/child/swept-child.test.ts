@@ -19,6 +19,7 @@ function setUp(endStrays: () => Promise<StopReport>, belowChild = async (): Prom
   const events: EventDraft[] = [];
   const leftovers: Leftovers = {
     watch: (spawner) => spawner,
+    ofThread: () => assert.fail("no thread is looked at here"),
     endThread: () => assert.fail("no thread is ended here"),
     belowChild,
     endStrays(known = []) {

@@ -27,6 +27,7 @@ async function running(t: TestContext, { interruptMs = null as number | null, re
   const interrupts = createInterrupts(rig.codex, clock, rig.open);
   const cleaned: unknown[] = [];
   const leftovers = {
+    look: async () => [],
     async end(names: unknown) {
       cleaned.push(names);
       return NOTHING_STOPPED;

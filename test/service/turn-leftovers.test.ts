@@ -16,6 +16,7 @@ const ONE: StopReport = { stopped: [{ pid: 7, command: "sleep 301", signal: "SIG
 /** Answers as the processes of a machine do on which one command runs. */
 function oneCommand(asked: string[]): ThreadProcesses {
   return {
+    ofThread: async () => [],
     async endThread(threadId, { ask, isIdle }) {
       asked.push(`${threadId} ${isIdle()}`);
       await ask();
@@ -98,6 +99,36 @@ test("a session without a thread has none, and one whose turn runs keeps its own
   assert.deepEqual(asked, []);
 });
 
+test("what ran before the turn was interrupted is looked at first, and ended with it", async () => {
+  const seen = [{ pid: 7, startTime: 7, parentPid: 1, groupId: 7, sessionId: 7, command: "sleep 300" }];
+  const order: unknown[] = [];
+  const processes: ThreadProcesses = {
+    async ofThread(threadId) {
+      order.push(`look ${threadId}`);
+      return seen;
+    },
+    async endThread(_threadId, given) {
+      order.push(given.seen);
+      return ONE;
+    },
+  };
+  const rig = createServiceRig({ processes });
+  const { sessionId, threadId } = await rig.session();
+  rig.codex.on("turnInterrupt", ({ turnId }) => {
+    order.push("interrupt");
+    rig.sayTurn(threadId, String(turnId), "cut", "interrupted");
+    return {};
+  });
+  const { submissionId } = await rig.start(sessionId);
+  await rig.sessions.interrupt(sessionId);
+  assert.deepEqual(order, [`look ${threadId}`, "interrupt", seen]);
+  await rig.start(sessionId);
+  assert.ok(submissionId !== null);
+  const other = createTurnLeftovers({ ...rig, appServer: rig.codex, processes });
+  assert.deepEqual(await other.end({ sessionId, threadId }, seen), ONE, "also when the next turn runs");
+  assert.deepEqual(await other.look({ sessionId, threadId: null }), []);
+});
+
 test("what several goes have stopped is told together, and who survives is who is left", () => {
   const first = { stopped: [], survived: ONE.stopped };
   assert.deepEqual(joinReports(first, ONE), ONE);
@@ -125,6 +156,7 @@ test("a close in several goes gives what each has stopped", async () => {
   let goes = 0;
   const rig = createServiceRig({
     processes: {
+      ofThread: async () => [],
       async endThread(threadId) {
         goes += 1;
         // A turn that somebody else begins in this very moment.
