@@ -100,11 +100,11 @@ export function createUploads(options: UploadsOptions): Uploads {
 /** @throws {DecodeError} */
 function checkedType(told: string | null, bytes: Buffer): UploadMediaType {
   if (bytes.length === 0 || bytes.length > LIMITS.uploadBytesMax) {
-    throw new DecodeError("", `an upload must have 1 to ${LIMITS.uploadBytesMax} bytes, got ${bytes.length}`);
+    throw new DecodeError("data", `must have 1 to ${LIMITS.uploadBytesMax} bytes, got ${bytes.length}`);
   }
   const type = imageTypeOf(bytes);
   if (type === null) {
-    throw new DecodeError("", "an upload must be a PNG, JPEG, GIF or WebP image, and its bytes do not begin like one");
+    throw new DecodeError("data", "must be a PNG, JPEG, GIF or WebP image, and its bytes do not begin like one");
   }
   if (told !== null && told !== type) {
     const shown = JSON.stringify(told);
