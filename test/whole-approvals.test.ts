@@ -11,38 +11,26 @@ import type { ApprovalRecord } from "../src/core/approvals.ts";
 import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
 import type { AcceptedTurn, UploadRecord } from "../src/core/requests.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
-import { startDaemon, type Daemon, type DaemonOptions, type Refusal, type Reply } from "./support/daemon.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import type { Daemon, DaemonOptions, Refusal, Reply } from "./support/daemon.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 const GIF = Buffer.from("R0lGODlhAQABAAAAACwAAAAAAQABAAA=", "base64");
 const LOADER = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
 
-const daemons: Daemon[] = [];
-const directories: Array<() => void | Promise<void>> = [];
+const daemons = createWholeDaemons({ after });
 let options: DaemonOptions;
 let daemon: Daemon;
 let sessionId: string;
 
 before(async () => {
-  const stateDir = makeTempDir({ after: (remove) => void directories.push(remove) });
+  const stateDir = daemons.makeStateDir();
   const home = ["--home", path.join(stateDir, "agent")];
   const agent = ["--import", LOADER, path.join(REPOSITORY, "src/agent/main.ts"), ...home, "app-server"];
   const serverArgs = agent.map((arg) => `--server-arg=${arg}`);
   options = { stateDir, program: "src", flags: ["--server-command", process.execPath, ...serverArgs] };
-  daemon = await start();
+  daemon = await daemons.start(options);
   sessionId = await newSession();
 });
-
-after(async () => {
-  for (const one of daemons) await one.kill("SIGKILL");
-  for (const remove of directories) await remove();
-});
-
-async function start(): Promise<Daemon> {
-  const started = await startDaemon(options);
-  daemons.push(started);
-  return started;
-}
 
 async function newSession(): Promise<string> {
   const body = { cwd: options.stateDir };
@@ -131,7 +119,7 @@ test("what a daemon that was killed has left of a closed session goes at the nex
   const unfinished = path.join(path.dirname(kept.path), "upl_0.gif.0123456789abcdef.tmp");
   mkdirSync(path.dirname(left.path));
   for (const file of [unfinished, left.path]) writeFileSync(file, "left");
-  daemon = await start();
+  daemon = await daemons.start(options);
   assert.deepEqual([kept.path, path.dirname(left.path), unfinished].map((file) => existsSync(file)),
     [true, false, false]);
 });

@@ -5,41 +5,28 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { CodexdEvent } from "../src/core/event.ts";
 import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
 import type { AcceptedTurn } from "../src/core/requests.ts";
-import { startDaemon, spawnDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
-import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./support/fake-codex.ts";
+import { spawnDaemon, type Daemon, type Refusal } from "./support/daemon.ts";
+import { createSession, eventsOf, runTurn, startTurn } from "./support/daemon-calls.ts";
+import { fakeCodexEnv } from "./support/fake-codex.ts";
 import { readJournal } from "./support/journal-reader.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
-const daemons: Daemon[] = [];
-const directories: Array<() => void | Promise<void>> = [];
-
-// The daemons first: a directory must not come back behind its removal.
-after(async () => {
-  for (const daemon of daemons) await daemon.kill("SIGKILL");
-  for (const remove of directories) await remove();
-});
-
-function optionsFor(fake: FakeCodexOptions = {}): DaemonOptions {
-  const stateDir = makeTempDir({ after: (remove) => void directories.push(remove) });
-  const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
-  return { stateDir, env, flags: fakeCodexFlags, program: "src" };
-}
+const daemons = createWholeDaemons({ after });
 
 describe("a daemon and what its child can do to it", () => {
-  const options = optionsFor();
+  const options = daemons.withFakeCodex();
   let daemon: Daemon;
   before(async () => {
-    daemon = await start(options);
+    daemon = await daemons.start(options);
   });
 
   test("noise, stderr and megabytes in one line disturb no turn, and are kept", async () => {
     const session = await createSession(daemon);
     const turn = await runTurn(daemon, session, "NOISE BIGLINE=3000000 STDERR=a warning; DELTAS=3");
     assert.deepEqual([turn.status, turn.finalMessage], ["completed", "tok0 tok1 tok2 "]);
-    const kept = await eventsUntil(daemon, (events) => {
+    const kept = await eventsOf(daemon, "child.stdout,child.stderr", (events) => {
       // Lines that come close together are one event.
       const noise = events.filter(({ type }) => type === "child.stdout");
       const lines = noise.reduce((sum, { detail }) => sum + Number(detail["lines"]), 0);
@@ -75,14 +62,13 @@ describe("a daemon and what its child can do to it", () => {
     assert.deepEqual([known.data.turn.status, known.data.turn.finalMessage], ["completed", '{"decision":"decline"}']);
     const unknown = await runTurn(daemon, session, "REQUEST=item/never/heardOf");
     assert.match(unknown.finalMessage ?? "", /"code":-32601/);
-    const events = await eventsUntil(daemon, () => true);
-    assert.equal(events.filter(({ type }) => type === "app-server.request.refused").length, 1);
+    assert.equal((await eventsOf(daemon, "app-server.request.refused")).length, 1);
   });
 
   test("an interrupt between the answer and turn/started ends the turn", async () => {
     const session = await createSession(daemon);
     for (const gapMs of [0, 30]) {
-      const { turnId } = await startTurn(daemon, session, `GAP=${gapMs} HANG`);
+      const turnId = await startTurn(daemon, session, `GAP=${gapMs} HANG`);
       const route = `/v1/codexd/sessions/${session.sessionId}/interrupt`;
       const { status, data } = await daemon.post<{ turn: TurnRecord }>(route);
       assert.deepEqual([status, data.turn.turnId, data.turn.status], [200, turnId, "interrupted"]);
@@ -96,8 +82,7 @@ describe("a daemon and what its child can do to it", () => {
     assert.deepEqual([turn.status, turn.error?.reason], ["interrupted", "child_exited"]);
     const next = await runTurn(daemon, session, "TEXT=alive;");
     assert.deepEqual([next.status, next.finalMessage, next.threadId], ["completed", "alive", session.threadId]);
-    const events = await eventsUntil(daemon, () => true);
-    assert.equal(events.findLast(({ type }) => type === "child.exited")?.detail["exitCode"], 7);
+    assert.equal((await eventsOf(daemon, "child.exited")).at(-1)?.detail["exitCode"], 7);
   });
 
   test("a turn that Codex never answered is interrupted at the next start, and never sent again", async () => {
@@ -105,9 +90,10 @@ describe("a daemon and what its child can do to it", () => {
     await runTurn(daemon, session, "DELTAS=1");
     const body = { sessionId: session.sessionId, input: "NEVER" };
     daemon.post("/v1/codexd/turn", body).catch(() => undefined);
-    await eventsUntil(daemon, (events) => events.at(-1)?.type === "turn.submitted");
+    await eventsOf(daemon, "turn.submitted", (events) =>
+      events.filter(({ detail }) => detail.sessionId === session.sessionId).length === 2);
     await daemon.kill("SIGKILL");
-    daemon = await start(options);
+    daemon = await daemons.start(options);
     const { data } = await daemon.get<{ turns: TurnRecord[] }>(`/v1/codexd/sessions/${session.sessionId}/turns`);
     assert.deepEqual([data.turns[0]?.turnId, data.turns[0]?.status], [null, "interrupted"]);
     assert.notEqual(data.turns[0]?.error?.reason, null);
@@ -127,63 +113,30 @@ describe("a daemon and what its child can do to it", () => {
     assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
     const { events } = readJournal(path.join(options.stateDir, "logs"));
     assert.equal(events.at(-1)?.type, "daemon.stopped");
-    daemon = await start(options);
+    daemon = await daemons.start(options);
   });
 });
 
 // At the same time: each of them mostly waits for a grace of the daemon's own.
 describe("a daemon whose child cannot be had", { concurrency: true }, () => {
   test("a Codex that exits before it answers is a child state with its last words", async () => {
-    const daemon = await start(optionsFor({ earlyExit: "Error: no longer supported; remove this setting" }));
+    const earlyExit = "Error: no longer supported; remove this setting";
+    const daemon = await daemons.start(daemons.withFakeCodex({ earlyExit }));
     const { status, data } = await daemon.get<Refusal>("/readyz");
     assert.equal(status, 503);
-    const events = await eventsUntil(daemon, (seen) => seen.some(({ type }) => type === "child.exited"));
-    const exited = events.find(({ type }) => type === "child.exited");
+    const [exited] = await eventsOf(daemon, "child.exited", (events) => events.length > 0);
     assert.match(JSON.stringify([exited, data]), /remove this setting/);
   });
 
   test("a thread that another writer holds is 409 thread_locked", async () => {
-    const options = optionsFor();
-    const first = await start(options);
+    const options = daemons.withFakeCodex();
+    const first = await daemons.start(options);
     const session = await createSession(first);
     await runTurn(first, session, "DELTAS=1");
     await first.kill("SIGTERM");
-    const second = await start({ ...options, env: { ...options.env, ...fakeCodexEnv({ locked: true }) } });
+    const second = await daemons.start({ ...options, env: { ...options.env, ...fakeCodexEnv({ locked: true }) } });
     const body = { sessionId: session.sessionId, input: "DELTAS=1" };
     const { status, data } = await second.post<Refusal>("/v1/codexd/turn", body);
     assert.deepEqual([status, data.error], [409, "thread_locked"]);
   });
 });
-
-async function start(options: DaemonOptions): Promise<Daemon> {
-  const daemon = await startDaemon(options);
-  daemons.push(daemon);
-  return daemon;
-}
-
-async function createSession(daemon: Daemon): Promise<SessionRecord> {
-  const { status, data } = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions");
-  assert.equal(status, 201, JSON.stringify(data));
-  return data.session;
-}
-
-async function runTurn(daemon: Daemon, { sessionId }: SessionRecord, input: string): Promise<TurnRecord> {
-  const body = { sessionId, input, waitMs: 30_000 };
-  const { status, data } = await daemon.post<{ turn: TurnRecord }>("/v1/codexd/turn", body);
-  assert.equal(status, 200, JSON.stringify(data));
-  return data.turn;
-}
-
-async function startTurn(daemon: Daemon, { sessionId }: SessionRecord, input: string): Promise<{ turnId: string }> {
-  const { status, data } = await daemon.post<{ turnId: string }>("/v1/codexd/turn", { sessionId, input });
-  assert.equal(status, 202, JSON.stringify(data));
-  return data;
-}
-
-/** All events, asked for again until `enough`. */
-async function eventsUntil(daemon: Daemon, enough: (events: CodexdEvent[]) => boolean): Promise<CodexdEvent[]> {
-  for (;;) {
-    const { data } = await daemon.get<{ events: CodexdEvent[] }>("/v1/codexd/events?after=0&limit=1000");
-    if (enough(data.events)) return data.events;
-  }
-}

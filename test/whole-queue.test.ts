@@ -5,28 +5,22 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import type { CodexdEvent } from "../src/core/event.ts";
 import type { SessionRecord, TurnRecord, TurnSummary } from "../src/core/records.ts";
-import { startDaemon, type Daemon, type DaemonOptions } from "./support/daemon.ts";
+import type { Daemon } from "./support/daemon.ts";
 import { childPid, createSession, startTurn } from "./support/daemon-calls.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
-let options: DaemonOptions;
+const daemons = createWholeDaemons({ after });
+const options = daemons.withAgent();
 let daemon: Daemon;
 let session: SessionRecord;
-const cleanups: Array<() => void | Promise<void>> = [];
 
 before(async () => {
-  const stateDir = makeTempDir({ after: (remove) => void cleanups.push(remove) });
-  options = { stateDir, command: "demo", program: "src" };
-  daemon = await startDaemon(options);
+  daemon = await daemons.start(options);
 });
 
-after(async () => {
-  await daemon.kill("SIGKILL");
-  for (const cleanup of cleanups) await cleanup();
-});
-
-/** A session with a turn that says nothing until it is interrupted, and three that wait. */
+/** The id of a turn that says nothing until it is interrupted. */
 let running: string;
+/** The ids of three that wait for it, in order. */
 let waiting: string[];
 
 beforeEach(async () => {
@@ -48,7 +42,7 @@ async function turnOf(id: string, waitMs = 20_000): Promise<TurnRecord> {
 }
 
 /** `<type> <submissionId>` of the turns that have waited, in order. */
-async function told(): Promise<string[]> {
+async function eventsOfWaiting(): Promise<string[]> {
   const route = `/v1/codexd/events?after=0&limit=1000&session=${session.sessionId}&type=turn.submitted,turn.finished`;
   const { events } = (await daemon.get<{ events: CodexdEvent[] }>(route)).data;
   const own = events.filter(({ detail }) => waiting.includes(String(detail["submissionId"])));
@@ -56,15 +50,15 @@ async function told(): Promise<string[]> {
 }
 
 /** Each was submitted once and ended once, one after the other. */
-const inOrder = (ids: readonly string[]): string[] =>
+const eventsInOrder = (ids: readonly string[]): string[] =>
   ids.flatMap((id) => [`turn.submitted ${id}`, `turn.finished ${id}`]);
 
 async function assertAllCompleted(): Promise<void> {
   for (const id of waiting) assert.equal((await turnOf(id)).status, "completed");
-  assert.deepEqual(await told(), inOrder(waiting));
+  assert.deepEqual(await eventsOfWaiting(), eventsInOrder(waiting));
 }
 
-test("they start in order when the turn before has ended; one is withdrawn alone", async () => {
+test("queued turns start in order when the turn before has ended; one is withdrawn alone", async () => {
   const [first = "", second = "", third = ""] = waiting;
   const route = `/v1/codexd/sessions/${session.sessionId}/turns?status=queued`;
   const listed = (await daemon.get<{ turns: TurnSummary[] }>(route)).data.turns;
@@ -79,37 +73,37 @@ test("they start in order when the turn before has ended; one is withdrawn alone
   const stopped = await stop(running);
   assert.equal(stopped.data.turn.status, "interrupted", JSON.stringify(stopped));
   assert.deepEqual([(await turnOf(first)).status, (await turnOf(third)).status], ["completed", "completed"]);
-  assert.deepEqual(await told(), [`turn.finished ${second}`, ...inOrder([first, third])]);
+  assert.deepEqual(await eventsOfWaiting(), [`turn.finished ${second}`, ...eventsInOrder([first, third])]);
 });
 
-test("an interrupt of the session ends them all, and lists them", async () => {
+test("an interrupt of the session ends all queued turns, and lists them", async () => {
   const route = `/v1/codexd/sessions/${session.sessionId}/interrupt`;
   const { data } = await daemon.post<{ turn: TurnRecord; queuedTurns: TurnSummary[] }>(route);
   assert.equal(data.turn.turnId, running);
   assert.deepEqual(data.queuedTurns.map(({ submissionId, status }) => [submissionId, status]),
     waiting.map((id) => [id, "interrupted"]));
-  assert.deepEqual(await told(), waiting.map((id) => `turn.finished ${id}`));
+  assert.deepEqual(await eventsOfWaiting(), waiting.map((id) => `turn.finished ${id}`));
 });
 
-test("they go on behind the death of the child", async () => {
+test("queued turns go on behind the death of the child", async () => {
   process.kill(await childPid(daemon), "SIGKILL");
   assert.equal((await turnOf(running)).error?.reason, "child_exited");
   await assertAllCompleted();
 });
 
-test("they go on behind the death of the daemon", async () => {
+test("queued turns go on behind the death of the daemon", async () => {
   await daemon.kill("SIGKILL");
-  daemon = await startDaemon(options);
+  daemon = await daemons.start(options);
   assert.equal((await turnOf(running)).status, "interrupted");
   await assertAllCompleted();
 });
 
-test("a stop leaves them queued, and answers who waits for them", async () => {
+test("a stop leaves turns queued, and answers who waits for them", async () => {
   const waits = turnOf(waiting[0] ?? "");
   // The answer to a call behind it says that the first one has come.
   await turnOf(running, 0);
   assert.equal((await daemon.kill("SIGTERM")).code, 0);
   assert.equal((await waits).status, "queued");
-  daemon = await startDaemon(options);
+  daemon = await daemons.start(options);
   await assertAllCompleted();
 });

@@ -9,9 +9,10 @@ import { after, before, describe, test } from "node:test";
 import type { CodexdEvent } from "../src/core/event.ts";
 import type { StopReport } from "../src/core/processes.ts";
 import type { RunRecord } from "../src/core/runs.ts";
-import { startDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
+import type { Daemon, DaemonOptions, Refusal } from "./support/daemon.ts";
+import { commandOf, isAlive } from "./support/daemon-calls.ts";
 import { FAKE_CODEX_PATH } from "./support/fake-codex.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 interface StatusData {
   readonly snapshot: { readonly runRegistry: { readonly total: number } };
@@ -19,26 +20,21 @@ interface StatusData {
 }
 
 const RUNS = "/v1/codexd/runs";
+const daemons = createWholeDaemons({ after });
 let options: DaemonOptions;
 let daemon: Daemon;
-const cleanups: Array<() => void | Promise<void>> = [];
 
 before(async () => {
-  const stateDir = makeTempDir({ after: (remove) => void cleanups.push(remove) });
+  const stateDir = daemons.makeStateDir();
   const command = path.join(stateDir, "codex");
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${FAKE_CODEX_PATH}' "$@"\n`);
   chmodSync(command, 0o700);
   const flags = ["--mode", "exec", "--exec-command", command, "--max-runs", "1", "--repo-root", stateDir];
   options = { stateDir, flags, program: "src" };
-  daemon = await startDaemon(options);
+  daemon = await daemons.start(options);
 });
 
-after(async () => {
-  await daemon.kill("SIGKILL");
-  for (const cleanup of cleanups) await cleanup();
-});
-
-const start = async (body: Record<string, unknown>): Promise<RunRecord> => {
+const post = async (body: Record<string, unknown>): Promise<RunRecord> => {
   const { status, data } = await daemon.post<{ run: RunRecord }>(RUNS, body);
   assert.ok(status === 200 || status === 202, JSON.stringify(data));
   return data.run;
@@ -59,27 +55,10 @@ async function eventsOf(runId: string): Promise<CodexdEvent[]> {
   return (await daemon.get<{ events: CodexdEvent[] }>(`/v1/codexd/events?run=${runId}&limit=1000`)).data.events;
 }
 
-/** The process that the run has started as its command, once it has said so. */
-async function commandOf(runId: string): Promise<number> {
-  for (;;) {
-    const item = (await eventsOf(runId)).find(({ type }) => type === "run.item")?.detail["item"];
-    if (item !== undefined) return (item as { pid: number }).pid;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
 describe("runs in a whole daemon", () => {
   test("a run goes from its request to its record, its events, its output and its files", async () => {
     const dump = path.join(options.stateDir, "dump.json");
-    const run = await start({ prompt: `TEXT=the answer; DUMP=${dump};`, env: { SECRET: "hunter2" }, waitMs: 20_000 });
+    const run = await post({ prompt: `TEXT=the answer; DUMP=${dump};`, env: { SECRET: "hunter2" }, waitMs: 20_000 });
     assert.deepEqual([run.status, run.finalMessage, run.exitCode], ["completed", "the answer", 0], JSON.stringify(run));
     const { args, env, cwd } = JSON.parse(readFileSync(dump, "utf8"));
     assert.deepEqual([args.at(-1), env.SECRET, env.BAA_CODEXD_RUN_ID], ["-", "hunter2", run.runId]);
@@ -103,9 +82,10 @@ describe("runs in a whole daemon", () => {
   });
 
   test("who follows has it as it comes, until the run is cancelled, with all that it had started", async () => {
-    const { runId } = await start({ prompt: "HANG" });
+    const run = await post({ prompt: "HANG" });
+    const { runId } = run;
     const following = output(runId, "stream=stdout&follow=1");
-    const pid = await commandOf(runId);
+    const pid = await commandOf(daemon, run);
     assert.ok(isAlive(pid));
     const { data } = await daemon.post<StopReport & { run: RunRecord }>(`${RUNS}/${runId}/cancel`);
     assert.deepEqual([data.run.status, data.survived], ["cancelled", []]);
@@ -115,7 +95,7 @@ describe("runs in a whole daemon", () => {
   });
 
   test("a flood is in the events, and whole in the files", async () => {
-    const { runId } = await start({ prompt: "FLOOD=40", waitMs: 20_000 });
+    const { runId } = await post({ prompt: "FLOOD=40", waitMs: 20_000 });
     const items = (await eventsOf(runId)).filter(({ type }) => type === "run.item");
     assert.equal(items.length, 41);
     assert.equal((await output(runId, "stream=stderr")).text.length, 40 * (64 * 1024 + 1));
@@ -123,12 +103,12 @@ describe("runs in a whole daemon", () => {
   });
 
   test("killed: what ran fails once, its processes ended first, and what waited runs", async () => {
-    const ran = await start({ prompt: "HANG" });
-    const waits = await start({ prompt: "TEXT=from the queue;", env: { A: "1" } });
-    const pid = await commandOf(ran.runId);
+    const ran = await post({ prompt: "HANG" });
+    const waits = await post({ prompt: "TEXT=from the queue;", env: { A: "1" } });
+    const pid = await commandOf(daemon, ran);
     await daemon.kill("SIGKILL");
     assert.ok(isAlive(pid));
-    daemon = await startDaemon(options);
+    daemon = await daemons.start(options);
     assert.equal(isAlive(pid), false);
     const failed = await runOf(ran.runId);
     assert.deepEqual([failed.status, failed.error?.reason], ["failed", "interrupted"]);
@@ -140,26 +120,26 @@ describe("runs in a whole daemon", () => {
   });
 
   test("killed: what bears only the mark of its thread is ended too, and no file of the run is left over", async () => {
-    const { runId } = await start({ prompt: "HANG RESTRICTED", outputSchema: { type: "object" } });
-    const pid = await commandOf(runId);
+    const run = await post({ prompt: "HANG RESTRICTED", outputSchema: { type: "object" } });
+    const pid = await commandOf(daemon, run);
     const runsDir = path.join(options.stateDir, "logs", "runs");
     const temporary = (): string[] => readdirSync(runsDir).filter((name) => name.endsWith(".tmp"));
     await daemon.kill("SIGKILL");
     // Below its parent, which bears the run's mark, it would be found without one of its own.
     process.kill(Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]), "SIGKILL");
     assert.deepEqual([isAlive(pid), temporary().length], [true, 1]);
-    daemon = await startDaemon(options);
+    daemon = await daemons.start(options);
     assert.deepEqual([isAlive(pid), temporary()], [false, []]);
-    assert.equal((await runOf(runId)).error?.reason, "interrupted");
+    assert.equal((await runOf(run.runId)).error?.reason, "interrupted");
   });
 
   test("stopped: what runs is ended and recorded, what waits stays queued and runs next time", async () => {
-    const ran = await start({ prompt: "HANG" });
-    const waits = await start({ prompt: "TEXT=later;" });
-    const pid = await commandOf(ran.runId);
+    const ran = await post({ prompt: "HANG" });
+    const waits = await post({ prompt: "TEXT=later;" });
+    const pid = await commandOf(daemon, ran);
     assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
     assert.equal(isAlive(pid), false);
-    daemon = await startDaemon(options);
+    daemon = await daemons.start(options);
     const failed = await runOf(ran.runId);
     assert.deepEqual([failed.status, failed.error?.reason], ["failed", "daemon_stopped"]);
     assert.equal((await output(waits.runId, "follow=1")).text, "later\n");

@@ -12,23 +12,16 @@ import { runCodexdCli } from "../src/cli/run.ts";
 import type { TurnRecord } from "../src/core/records.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
 import { createFakeIo, createParts, type FakeIo, type FakeIoOptions } from "./support/cli-io.ts";
-import { startDaemon, type Daemon, type DaemonOptions } from "./support/daemon.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import type { Daemon } from "./support/daemon.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 const TERMINAL = { stdinIsTerminal: true, stdoutIsTerminal: true, stderrIsTerminal: true, env: { NO_COLOR: "1" } };
-let options: DaemonOptions;
+const daemons = createWholeDaemons({ after });
+const options = daemons.withAgent();
 let daemon: Daemon;
-const cleanups: Array<() => void | Promise<void>> = [];
 
 before(async () => {
-  const stateDir = makeTempDir({ after: (remove) => void cleanups.push(remove) });
-  options = { stateDir, command: "demo", program: "src" };
-  daemon = await startDaemon(options);
-});
-
-after(async () => {
-  await daemon.kill("SIGKILL");
-  for (const cleanup of cleanups) await cleanup();
+  daemon = await daemons.start(options);
 });
 
 interface Outcome {
@@ -193,7 +186,7 @@ describe("send over a restart of the daemon", () => {
       const sending = codexd(["send", "long 100000"], { ...TERMINAL, onStdout: () => begun() });
       await streaming;
       await daemon.kill(signal);
-      daemon = await startDaemon(options);
+      daemon = await daemons.start(options);
       const { code, err } = await sending;
       assert.equal(code, 1, err);
       const { data } = await daemon.get<{ turns: TurnRecord[] }>("/v1/codexd/turns?limit=1");

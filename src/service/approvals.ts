@@ -169,7 +169,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
 
   const told: ReadonlyMap<string, Told> = new Map<string, Told>([
     ["item/started", ({ item }, threadId, turnId) => items.begun(threadId, turnId, item)],
-    ["item/completed", ({ item }, threadId) => items.ended(threadId, item)],
+    ["item/completed", ({ item }, threadId, turnId) => items.ended(threadId, turnId, item)],
     ["turn/started", ({ turn }, threadId, turnId) => {
       const rootTurnId = isObject(turn) ? turn["rootTurnId"] : undefined;
       if (typeof rootTurnId === "string" && rootTurnId !== turnId) subAgents.begun(threadId, rootTurnId);

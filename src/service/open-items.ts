@@ -9,7 +9,7 @@ import { isObject } from "../base/decode.ts";
 export interface OpenItems {
   /** Takes an item that has begun; one that nobody is asked about is not kept. The item must not change any more. */
   begun(threadId: string, turnId: string, item: unknown): void;
-  ended(threadId: string, item: unknown): void;
+  ended(threadId: string, turnId: string, item: unknown): void;
   turnEnded(threadId: string, turnId: string): void;
   get(threadId: string, itemId: string): Record<string, unknown> | undefined;
   clear(): void;
@@ -36,8 +36,11 @@ export function createOpenItems(kept: number): OpenItems {
       const [oldest] = items.keys();
       if (items.size > kept && oldest !== undefined) items.delete(oldest);
     },
-    ended(threadId, item) {
-      if (isObject(item) && typeof item["id"] === "string") items.delete(keyOf(threadId, item["id"]));
+    ended(threadId, turnId, item) {
+      if (!isObject(item) || typeof item["id"] !== "string") return;
+      const key = keyOf(threadId, item["id"]);
+      // A command that outlives its turn may end when an item of the next one has its id.
+      if (items.get(key)?.turnId === turnId) items.delete(key);
     },
     turnEnded(threadId, turnId) {
       for (const [key, open] of items) {

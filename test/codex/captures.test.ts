@@ -10,7 +10,7 @@ import { parseRpcLine } from "../../src/protocol/json-rpc.ts";
 import { CAPTURES, readCapture } from "../support/captures.ts";
 
 for (const name of CAPTURES) {
-  test(`${name}: every member of every notification is in its event`, () => {
+  test(`${name}: every member of every notification is in its event [trap 8.1]`, () => {
     const messages = readCapture(name).filter(({ id, method }) => id === undefined && method !== undefined);
     assert.ok(messages.length > 5);
     for (const message of messages) {
@@ -58,7 +58,7 @@ test("fail-cut-once: the error that is tried again is a warning", () => {
 });
 
 for (const [name, version] of [["plain-turn", "0.169.0"], ["v116-appr-cmd", "0.116.0"]] as const) {
-  test(`${name}: version, thread and turn are read out of the answers`, () => {
+  test(`${name}: version, thread and turn are read out of the answers [trap 1.2]`, () => {
     const answers = readCapture(name).filter(({ method }) => method === undefined).map(({ result }) => result);
     assert.equal(versionFromUserAgent(answers[0]), version);
     const facts = readThreadFacts(answers[1]);

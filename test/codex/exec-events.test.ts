@@ -13,7 +13,7 @@ const usage = (inputTokens: number, outputTokens: number): ExecProgress["tokenUs
   totalTokens: inputTokens + outputTokens, inputTokens, cachedInputTokens: 0, outputTokens, reasoningOutputTokens: 0,
 });
 
-test("transcripts of the real Codex come to what they were", () => {
+test("transcripts of the real Codex come to what they were [trap 7.1]", () => {
   const seen = EXEC_CAPTURES.map((name) => {
     const { threadId, completed, failure, lastMessage, tokenUsage } = fold(readExecCapture(name).events);
     return [name, threadId !== null, completed, failure, lastMessage, tokenUsage];

@@ -22,7 +22,7 @@ test("outside of a repository the message names the field that allows it", () =>
   assert.match(message, /skipGitRepoCheck/);
 });
 
-test("an error line is found among others, with what follows it", () => {
+test("an error line is found among others, with what follows it [trap 7.5]", () => {
   assert.match(say(readExecCapture("exec-badflag").stderr, { exitCode: 2, signal: null }),
     /^codex exec exited with code 2: error: unexpected argument '--bogus' found \| tip: .*Usage: /);
   const withTrace = "Reading prompt from stdin...\nstarting\n\u001b[31mError\u001b[0m: profile `x` not found\n\n"

@@ -18,7 +18,7 @@ const captured = (name: (typeof EXEC_CAPTURES)[number]): WorkLog => fold(readExe
 const ran = (script: string, exitCode: number | null) =>
   ({ command: `/bin/bash -lc '${script}'`, cwd: null, exitCode, durationMs: null });
 
-test("transcripts of the real Codex come to what was done in them", () => {
+test("transcripts of the real Codex come to what was done in them [trap 7.4]", () => {
   assert.deepEqual(captured("exec-command").commands(), [ran("echo hi; exit 2", 2)]);
   assert.deepEqual(captured("exec116-command").commands(), [ran("echo hi; exit 2", 2)]);
   assert.deepEqual(captured("exec-background").commands(), [ran("sleep 4444", null)], "it was left running");

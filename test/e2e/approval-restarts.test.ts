@@ -58,7 +58,7 @@ describe("a question over a restart", () => {
   });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    test(`an app-server elsewhere asks the same again after the daemon's ${signal}; two clients race`, async () => {
+    test(`an app-server elsewhere asks again after the daemon's ${signal}; two clients race [trap 4.12]`, async () => {
       const server = await external.serve("ws://127.0.0.1:0");
       let daemon = await external.start(server.url);
       const session = await askingSession(daemon);

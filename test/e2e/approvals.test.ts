@@ -25,6 +25,8 @@ interface Outcome {
   /** Commands that ran, by exit code, and how many files were changed. */
   readonly ran?: readonly number[];
   readonly changed?: number;
+  /** In what the model is told of it. */
+  readonly told?: string;
 }
 
 interface Kind {
@@ -87,14 +89,14 @@ const KINDS: readonly Kind[] = [
   {
     kind: "mcp_elicitation", prompt: () => "CALL=mcp__mini.danger:{}; DELTAS=1", newerOnly: true,
     outcomes: {
-      "a tool accepted": { answer: word("accept"), ...yes },
+      "a tool accepted": { answer: word("accept"), ...yes, told: "did it" },
       "a tool declined": { answer: word("decline"), ...no },
       "a tool cancelled": { answer: word("cancel"), decision: "cancel", ...completed },
     },
   },
 ];
 
-describe("what Codex asks", () => {
+describe("what Codex asks [trap 4.4, 4.5, 4.7, 4.8]", () => {
   let real: RealCodex;
   let daemon: Daemon;
   let files = 0;
@@ -107,7 +109,7 @@ describe("what Codex asks", () => {
 
   for (const { kind, prompt, outcomes, newerOnly = false } of KINDS) {
     const skip = newerOnly && OLD ? "0.116 does not ask this" : false;
-    for (const [name, { answer, decision, status, ran = [], changed = 0 }] of Object.entries(outcomes)) {
+    for (const [name, { answer, decision, status, ran = [], changed = 0, told = "" }] of Object.entries(outcomes)) {
       test(`${kind}: ${name}`, { skip }, async () => {
         const session = await askingSession(daemon);
         const asked = await askedBy(daemon, session, prompt(real.workDir, ++files));
@@ -120,6 +122,7 @@ describe("what Codex asks", () => {
         assert.equal(turn.status, status, JSON.stringify(turn));
         assert.deepEqual(turn.commands.map(({ exitCode }) => exitCode), ran);
         assert.equal(turn.fileChanges.length, changed);
+        assert.ok(JSON.stringify(real.mock.requests.at(-1)).includes(told));
         const record = await assertToldOnce(daemon, real.logsDir, turn, approval);
         assert.deepEqual([record.decision, record.decidedBy], [decision, "client"]);
         const second = await decide(daemon, approval, answer);
@@ -147,7 +150,7 @@ describe("what Codex asks", () => {
       await assertToldOnce(daemon, real.logsDir, turn, asked.approval);
     });
 
-    test(`${kind}: the turn is interrupted meanwhile (${prompt("", 0)})`, { skip }, async () => {
+    test(`${kind}: the turn is interrupted meanwhile (${prompt("", 0)}) [trap 4.10]`, { skip }, async () => {
       const session = await askingSession(daemon);
       const asked = await askedBy(daemon, session, prompt(real.workDir, ++files));
       await daemon.post(`/v1/codexd/sessions/${session.sessionId}/interrupt`);
@@ -161,7 +164,7 @@ describe("what Codex asks", () => {
     });
   }
 
-  test("a tool of the client's own: answered, and declined", { skip: OLD && "0.116 has none" }, async () => {
+  test("a tool of the client's own: answered, and declined [trap 4.6]", { skip: OLD && "0.116 has none" }, async () => {
     const inputSchema = { type: "object", properties: {} };
     const tool = { type: "function", name: "my_tool", description: "d", inputSchema };
     const params = { cwd: real.workDir, approvalPolicy: "on-request", sandbox: "read-only", dynamicTools: [tool] };
@@ -184,7 +187,7 @@ describe("what Codex asks", () => {
     }
   });
 
-  test("left alone, each is declined when its time is over", async () => {
+  test("left alone, each is declined when its time is over [trap 4.9]", async () => {
     await daemon.kill("SIGTERM");
     daemon = await real.start(["--approval-timeout-ms", "300"]);
     for (const { kind, prompt, newerOnly = false } of KINDS) {
@@ -211,5 +214,6 @@ function assertSaysWhatIsAsked(approval: ApprovalRecord, workDir: string): void 
     assert.equal(changes[0]?.kind, "add");
   }
   if (kind === "permissions") assert.ok(JSON.stringify(permissions).includes(workDir));
+  if (kind === "mcp_elicitation") assert.match(summary, /^(run the tool danger of )?the MCP server mini( asks:| with)/);
   if (kind === "user_input") assert.match(JSON.stringify(questions), /go on\?.*Yes.*No/);
 }

@@ -62,13 +62,40 @@ describe(`Codex ${CODEX_VERSION} itself`, { skip }, () => {
     rmSync(dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   });
 
-  test("differs from the others as codexd expects", async () => {
-    const env = codexHomeEnv(path.join(dir, "home"));
-    const start = (): AppServerProbe => spawnAppServer(codexBinary(), ["app-server"], env);
+  const start = (): AppServerProbe =>
+    spawnAppServer(codexBinary(), ["app-server"], codexHomeEnv(path.join(dir, "home")));
+
+  test("differs as codexd expects [trap 1.2, 8.2, 3.2.3, 3.2.5, 3.7.1, 3.7.2, 3.8.2, 3.8.4]", async () => {
     const differences = { ...(await handshake(start())), ...(await turns(start())), ...(await interrupts(start())) };
     assert.deepEqual(differences, known);
   });
+
+  test("refuses, drops or dies of what codexd never sends [trap 1.4, 1.5, 1.8, 1.9, 1.13, 2.1]", () => {
+    return oddMessages(start());
+  });
 });
+
+/** What stands in no message of codexd's: traps-start.test.ts looks at all that it sends. */
+async function oddMessages(probe: AppServerProbe): Promise<void> {
+  const threadId = await openThread(probe);
+  const refused = async (method: string, params?: Record<string, unknown>): Promise<string> =>
+    (await probe.call(method, params as never)).error?.message ?? "";
+  assert.match(await refused("thread/loaded/list"), /missing field `params`/);
+  assert.match(await refused("thread/backgroundTerminals/clean", { threadId }), /requires experimentalApi capability/);
+  assert.match(await refused("thread/start", { sandbox: "workspaceWrite" }), /unknown variant/);
+  const sandboxPolicy = { type: "workspace-write" };
+  assert.match(await refused("turn/start", { threadId, input: [], sandboxPolicy }), /unknown variant/);
+  const skip = probe.heard.length;
+  const call = '"method":"thread/loaded/list","params":{}';
+  for (const id of ["null", "1.5", "7"]) probe.send(`{"id":${id},${call},"note":"whole"}`);
+  probe.send(`{"id":8,${call},"note":"half of one: \\ud83d"}`);
+  // With this answer an answer to what came before would be there.
+  await probe.call("thread/loaded/list", {});
+  const answers = probe.heard.slice(skip).filter(({ method }) => method === undefined);
+  assert.deepEqual(answers.slice(0, -1).map(({ id }) => id), [7]);
+  probe.send(Buffer.from([0xff, 0xfe]));
+  assert.equal(await probe.exited, 0);
+}
 
 async function handshake(probe: AppServerProbe): Promise<Pick<Differences, "namesHome">> {
   const { result } = await initialize(probe);

@@ -5,13 +5,18 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { createDeferred } from "../../src/base/deferred.ts";
+import type { Transport } from "../../src/child/transport.ts";
+import { createCodexAppServerWebSocketTransport } from "../../src/child/transport-websocket.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import type { ChildState } from "../../src/core/records.ts";
 import { CODEX_VERSION } from "../support/codex-install.ts";
-import type { Daemon } from "../support/daemon.ts";
+import type { Daemon, Refusal } from "../support/daemon.ts";
 import { openEventStream } from "../support/event-stream.ts";
 import { prepareExternalCodex, startLink, type ExternalCodex } from "../support/external-codex.ts";
 import { piece } from "../support/mock-script.ts";
 import { createSession, endOfTurn, runTurn, startTurn } from "../support/real-codex.ts";
+import { connectWs, UpgradeRefused } from "../support/ws-client.ts";
 
 const DELTA = "app-server.turn.message.delta";
 /** Two seconds of work: long enough to lose a connection in. */
@@ -41,13 +46,13 @@ describe("an external Codex", () => {
   });
   after(() => codex.remove());
 
-  test("a connection lost in mid-turn is taken up, and the receipt is whole", async () => {
+  test("a connection lost in mid-turn is taken up, and the receipt is whole [trap 2.7, 2.8]", async () => {
     const server = await codex.serve("ws://127.0.0.1:0");
     const link = await startLink(server.url);
     const daemon = await codex.start(link.url);
     const session = await createSession(daemon);
     const stream = await openEventStream(daemon);
-    const { turnId } = await startTurn(daemon, session.sessionId, LONG);
+    const { turnId } = await startTurn(daemon, session.sessionId, `RUNCMD=printf once; ${LONG}`);
     await stream.waitFor(({ type }) => type === DELTA);
     link.cut();
     await stream.waitFor(({ type }) => type === "child.restarting");
@@ -56,6 +61,8 @@ describe("an external Codex", () => {
     await stream.waitFor(({ type, seq }) => type === DELTA && seq > 0);
     const turn = await endOfTurn(daemon, turnId);
     assert.deepEqual([turn.status, turn.finalMessage, turn.turnId], ["completed", LONG_TEXT, turnId]);
+    // Its history tells it again, in 0.116 under another id.
+    assert.deepEqual(turn.commands.map(({ exitCode }) => exitCode), [0]);
     assert.ok((turn.tokenUsage?.totalTokens ?? 0) > 0);
     assert.equal((await childOf(daemon)).status, "external");
     // One that ends while there is no connection at all.
@@ -73,7 +80,7 @@ describe("an external Codex", () => {
   });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    test(`a turn goes on over the daemon's ${signal}, and ends at the next one`, async () => {
+    test(`a turn goes on over the daemon's ${signal}, and ends at the next one [trap 5.6]`, async () => {
       const server = await codex.serve("ws://127.0.0.1:0");
       let daemon = await codex.start(server.url);
       const session = await createSession(daemon);
@@ -113,7 +120,7 @@ describe("an external Codex", () => {
     await server.stop();
   });
 
-  test("a token: the right one, then a wrong one, which says so", NEWER_ONLY, async () => {
+  test("a token: the right one, then a wrong one, which says so [trap 5.3]", NEWER_ONLY, async () => {
     const tokenFile = path.join(codex.root, "server-token");
     const own = path.join(codex.root, "own-token");
     writeFileSync(tokenFile, "right-t0ken\n", { mode: 0o600 });
@@ -141,7 +148,7 @@ describe("an external Codex", () => {
     await server.stop();
   });
 
-  test("a Unix socket", NEWER_ONLY, async () => {
+  test("a Unix socket [trap 5.8]", NEWER_ONLY, async () => {
     const server = await codex.serve(`unix://${path.join(codex.root, "c.sock")}`);
     const daemon = await codex.start(server.url);
     const session = await createSession(daemon);
@@ -150,4 +157,85 @@ describe("an external Codex", () => {
     await daemon.kill("SIGTERM");
     await server.stop();
   });
+
+  test("what Codex takes of nobody, an Origin and too large a frame, it never gets [trap 5.1, 5.2, 5.4]", async () => {
+    const server = await codex.serve("ws://127.0.0.1:0");
+    // As its banner has it: the system has chosen it.
+    const port = Number(new URL(server.url).port);
+    const daemon = await codex.start(server.url);
+    assert.equal((await createSession(daemon)).endpoint, server.url);
+    const headers = { origin: `http://127.0.0.1:${port}` };
+    const isRefused = (error: unknown) => error instanceof UpgradeRefused && error.status === 403;
+    await assert.rejects(connectWs({ port, path: "/", headers }), isRefused);
+    const stream = await openEventStream(daemon);
+    /** A call whose body has just so many bytes; behind an id its frame has a few more. */
+    const call = (bytes: number) => {
+      const body = { method: "thread/loaded/list", params: { pad: "" } };
+      body.params.pad = "x".repeat(bytes - JSON.stringify(body).length);
+      return daemon.post<Partial<Refusal>>("/v1/codexd/rpc", body);
+    };
+    const refused = await call(LIMITS.remoteFrameBytesMax);
+    assert.deepEqual([refused.status, refused.data.error], [413, "body_too_large"]);
+    assert.equal((await call(LIMITS.remoteFrameBytesMax - 100)).status, 200);
+    const raw = await connectWs({ port, path: "/" });
+    raw.sendText("x".repeat(LIMITS.remoteFrameBytesMax + 1));
+    assert.equal((await raw.closed).code, null);
+    assert.deepEqual(stream.seen.filter(({ event }) => event.type.startsWith("child.")), []);
+    stream.close();
+    await daemon.kill("SIGTERM");
+    await server.stop();
+  });
+
+  test("a server that ends by a signal says no farewell: the next one is found [trap 5.7]", async () => {
+    let server = await codex.serve("ws://127.0.0.1:0");
+    const link = await startLink(server.url);
+    const daemon = await codex.start(link.url);
+    const session = await createSession(daemon);
+    assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
+    const stream = await openEventStream(daemon);
+    const raw = await connectWs({ port: Number(new URL(server.url).port), path: "/" });
+    await server.stop("SIGTERM");
+    assert.deepEqual(await raw.closed, { code: null, reason: "" });
+    const lost = await stream.waitFor(({ type }) => type === "child.exited");
+    assert.match(lost.message, /without a word|it was closed/);
+    server = await codex.serve("ws://127.0.0.1:0");
+    link.lead(server.url);
+    await stream.waitFor(({ type }) => type === "app-server.connected");
+    assert.equal((await runTurn(daemon, session.sessionId, "TEXT=found;")).finalMessage, "found");
+    stream.close();
+    await daemon.kill("SIGTERM");
+    await link.close();
+    await server.stop();
+  });
+
+  test("one who does not read is cut off and comes back, and one who is silent must ping [trap 5.5]",
+    NEWER_ONLY, async () => {
+      const server = await codex.serve(`unix://${path.join(codex.root, "slow.sock")}`);
+      const initialize = { id: 1, method: "initialize", params: { clientInfo: { name: "slow", version: "1" } } };
+      const open = (): { transport: Required<Transport>; heard: Promise<string>; closed: Promise<Error | null> } => {
+        const [heard, closed] = [createDeferred<string>(), createDeferred<Error | null>()];
+        const transport = createCodexAppServerWebSocketTransport({ url: server.url });
+        transport.connect({ onMessage: heard.resolve, onClose: closed.resolve });
+        transport.send(JSON.stringify(initialize));
+        return { transport, heard: heard.promise, closed: closed.promise };
+      };
+      const slow = open();
+      await slow.heard;
+      slow.transport.pause();
+      for (let id = 2; id < 40_000; id += 1) slow.transport.send(JSON.stringify({ id, method: "none", params: {} }));
+      assert.ok(await slow.closed instanceof Error);
+      const again = open();
+      assert.match(await again.heard, /userAgent/);
+      again.transport.close();
+      assert.equal(await again.closed, null);
+
+      const raw = await connectWs({ socketPath: path.join(codex.root, "slow.sock"), path: "/" });
+      raw.ping("there?");
+      raw.send(initialize);
+      await raw.next();
+      assert.ok(raw.pongs.includes("there?"));
+      assert.equal(raw.pings, 0);
+      raw.destroy();
+      await server.stop();
+    });
 });

@@ -40,7 +40,7 @@ describe("input items on the real Codex", () => {
     return parts.filter(({ type }) => type === "input_image").map(({ image_url }) => image_url);
   };
 
-  test("an image reaches the model as an upload, by a path in the session's directory, and inline", async () => {
+  test("an image reaches the model as an upload, by a path of the session's, and inline [trap 3.1.2]", async () => {
     const body = { sessionId: session.sessionId, data: PNG };
     const { data: { upload } } = await daemon.post<{ upload: UploadRecord }>("/v1/codexd/uploads", body);
     const items = [
@@ -54,13 +54,16 @@ describe("input items on the real Codex", () => {
     }
   });
 
-  test("what Codex would drop, or tell the model alone, is refused before it", async () => {
+  test("what Codex would drop, or tell the model alone, is refused before it [trap 3.1.1, 3.1.2, 3.1.3]", async () => {
     const asked = real.mock.requests.length;
     const refused: ReadonlyArray<readonly [string, unknown]> = [
       ["input[0].url", [{ type: "image", url: "https://example.com/a.png" }]],
       ["input[0].url", [{ type: "image", url: "data:image/svg+xml;base64,PHN2Zy8+" }]],
       ["input[0].path", [{ type: "localImage", path: "none.png" }]],
       ["input[0].textElements", [{ type: "text", text: "a", textElements: [] }]],
+      ["input", []],
+      ["input", ""],
+      ["input[0].text", [{ type: "text", text: " " }]],
       ["input", [{ type: "text", text: "x".repeat(600_000) }, { type: "text", text: "x".repeat(600_000) }]],
     ];
     for (const [field, input] of refused) {

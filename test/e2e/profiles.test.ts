@@ -44,7 +44,7 @@ describe("profiles on the real Codex", () => {
   };
 
   for (const [name, restart] of Object.entries(restarts)) {
-    test(`the profile of a session outlives its ${name}`, async () => {
+    test(`the profile of a session outlives its ${name} [trap 2.10]`, async () => {
       const { sessionId, threadId } = await create({ ...PROFILE, cwd });
       await runTurn(daemon, sessionId, "DELTAS=1");
       const wanted = { ...PROFILE, cwd, threadId };
@@ -56,7 +56,7 @@ describe("profiles on the real Codex", () => {
       assert.deepEqual(toldToModel(), { model: "another-model", sandbox: "workspace-write", asks: true });
     });
 
-    test(`what a turn has changed outlives the session's ${name} too`, async () => {
+    test(`what a turn has changed outlives the session's ${name} too [trap 3.1.4, 2.1]`, async () => {
       const { sessionId, threadId } = await create({ ...PROFILE, cwd: real.workDir });
       const overrides = {
         model: "third-model", approvalPolicy: "never", sandboxPolicy: { type: "readOnly" }, effort: "low", cwd,

@@ -75,7 +75,7 @@ describe("full reach", () => {
   const turnsOf = async ({ sessionId }: SessionRecord): Promise<readonly TurnRecord[]> =>
     (await daemon.get<{ turns: TurnRecord[] }>(`/v1/codexd/sessions/${sessionId}/turns`)).data.turns;
 
-  test("results of megabytes come as Codex writes them, while a turn streams", async () => {
+  test("results of megabytes come as Codex writes them, while a turn streams [trap 1.12]", async () => {
     const session = await createSession(daemon);
     const [turn] = await Promise.all([
       runTurn(daemon, session.sessionId, "DELTAS=300 RATE=600"), readLargeFile(daemon, real.workDir),
@@ -116,7 +116,7 @@ describe("full reach", () => {
     assert.deepEqual([result.sandbox.type, await sandbox()], ["readOnly", "read-only"]);
   });
 
-  test("a refusal of Codex's is 502 with its own words, one of codexd's names the way", async () => {
+  test("a refusal of Codex's is 502 with its own words, one of codexd's names the way [trap 1.3]", async () => {
     const refusal = await post<Refusal>("/v1/codexd/rpc", { method: "nope" }, 502);
     assert.deepEqual([refusal.error, refusal.detail?.["code"]], ["app_server_error", -32_600]);
     assert.match(String(refusal.detail?.["message"]), /unknown variant `nope`/);
@@ -159,7 +159,7 @@ describe("full reach", () => {
     assert.ok((await threadsOf(daemon)).some(({ id }) => id === threadId));
   });
 
-  test("a thread that rpc has started takes a session, with and without a turn", async () => {
+  test("a thread that rpc has started takes a session, with and without a turn [trap 1.6]", async () => {
     const params = { cwd: real.workDir, sandbox: "read-only" };
     const start = { method: "thread/start", params };
     const { result: { thread: { id } } } = await post<{ result: { thread: Thread } }>("/v1/codexd/rpc", start, 200);
@@ -168,7 +168,7 @@ describe("full reach", () => {
     assert.equal((await runTurn(daemon, session.sessionId, "TEXT=first;")).finalMessage, "first");
   });
 
-  test("compact is a turn of the session, which is free again at its end", async () => {
+  test("compact is a turn of the session, which is free again at its end [trap 3.5.3]", async () => {
     const session = await createSession(daemon);
     await runTurn(daemon, session.sessionId, "TEXT=before;");
     await post(`/v1/codexd/threads/${session.threadId}/compact`, {}, 202);
@@ -178,7 +178,7 @@ describe("full reach", () => {
     assert.equal((await runTurn(daemon, session.sessionId, "TEXT=after;")).finalMessage, "after");
   });
 
-  test("a review is a turn of the session, of one name from its answer to its receipt", async () => {
+  test("a review is a turn of the session, of one name from its answer to its receipt [trap 3.5.4]", async () => {
     const session = await createSession(daemon);
     await runTurn(daemon, session.sessionId, "TEXT=before;");
     const begun = await post<{ turnId: string }>(`/v1/codexd/threads/${session.threadId}/review`, REVIEW, 202);

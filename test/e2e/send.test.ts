@@ -122,7 +122,7 @@ describe("send on the real Codex", () => {
     }
   });
 
-  test("tells what is tried again, and the failure that no try has mended", async () => {
+  test("tells what is tried again, and the failure that no try has mended [trap 3.6.1]", async () => {
     const mended = await send(["DELTAS=5 CUT=2 TIMES=1"]);
     assert.deepEqual([mended.code, mended.out], [0, "tok0 tok1 tok2 tok3 tok4 \n"], mended.err);
     assert.match(mended.err, /Reconnecting\.\.\. 1\/2/);

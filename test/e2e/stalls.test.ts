@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { CodexdEvent } from "../../src/core/event.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
 import type { RunRecord } from "../../src/core/runs.ts";
 import type { Daemon } from "../support/daemon.ts";
@@ -32,18 +33,21 @@ describe("turns that say nothing, on the real Codex", () => {
   const read = async (id: string): Promise<TurnRecord> =>
     (await daemon.get<{ turn: TurnRecord }>(`/v1/codexd/turns/${id}`)).data.turn;
 
-  test("a model that hangs is stalled, with one event, and its turn is ended with that reason", async () => {
+  test("a model that hangs is stalled, with one event, and its turn is ended for that [trap 3.6.6]", async () => {
     const { sessionId } = await createSession(daemon);
     const stream = await openEventStream(daemon, `?session=${sessionId}`);
     const { submissionId, turnId } = await startTurn(daemon, sessionId, "DELTAS=2 HANG=1");
-    const { detail } = await stream.waitFor(({ type }) => type === "turn.stalled");
+    const spoke = await stream.waitFor(({ type }) => type === "app-server.turn.message.delta");
+    // On a busy machine it may have been told of before it has begun too.
+    const isOfSilence = ({ type, seq }: CodexdEvent): boolean => type === "turn.stalled" && seq > spoke.seq;
+    const { detail } = await stream.waitFor(isOfSilence);
     assert.deepEqual([detail["submissionId"], detail.turnId, detail["state"]], [submissionId, turnId, "model"]);
     const { liveness } = await read(submissionId);
     assert.equal(liveness?.state, "stalled");
     assert.ok(liveness.quietMs >= WARN_MS);
     const { status, error } = await endOfTurn(daemon, submissionId);
     assert.deepEqual([status, error?.reason], ["interrupted", "stalled"]);
-    assert.equal(stream.seen.filter(({ event }) => event.type === "turn.stalled").length, 1);
+    assert.equal(stream.seen.filter(({ event }) => isOfSilence(event)).length, 1);
     stream.close();
     assert.equal((await runTurn(daemon, sessionId, "DELTAS=1")).status, "completed");
   });
@@ -53,18 +57,18 @@ describe("turns that say nothing, on the real Codex", () => {
     const { data } = await daemon.post<{ run: RunRecord }>("/v1/codexd/runs", body);
     const { runId } = data.run;
     const states: string[] = [];
-    while (states.at(-1) !== "stalled") {
+    // A busy machine makes it seem stalled before its turn has begun.
+    while (states.at(-1) !== "stalled" || !states.includes("model")) {
       const { run } = (await daemon.get<{ run: RunRecord }>(`/v1/codexd/runs/${runId}`)).data;
       assert.ok(run.status === "queued" || run.status === "running", run.error?.message);
       states.push(run.liveness?.state ?? "none");
     }
-    assert.ok(states.includes("model"), "its turn has begun");
     const cancelled = await daemon.post<{ run: RunRecord }>(`/v1/codexd/runs/${runId}/cancel`, {});
     assert.deepEqual([cancelled.data.run.status, cancelled.data.run.liveness], ["cancelled", null]);
   });
 
   // The last one: it takes the model away.
-  test("a provider that is not there is reconnecting, and the turn is ended all the same", FOR_EVER, async () => {
+  test("a provider that is not there is reconnecting, and its turn is ended [trap 3.6.5]", FOR_EVER, async () => {
     const { sessionId } = await createSession(daemon);
     await real.mock.close();
     const stream = await openEventStream(daemon, `?session=${sessionId}`);

@@ -32,9 +32,10 @@ describe("what the real Codex leaves running", { skip: existsSync("/proc/self/st
   });
   after(() => real.remove());
 
-  test("an interrupt ends the turn's commands and theirs, tells which, and no other session's", async () => {
+  test("an interrupt ends the turn's commands and theirs, tells which, and no other's [trap 3.8.3]", async () => {
     const [session, other] = [await createSession(daemon), await createSession(daemon)];
     await runTurn(daemon, other.sessionId, "YIELD=200:sleep 302\\;; DELTAS=1");
+    await sleepsOf(other, [302]);
     const { submissionId } = await startTurn(daemon, session.sessionId, `${LEAVES_TWO} HANG=1`);
     await sleepsOf(session, [300, 301]);
     const { turn, stopped, survived } = await stop(session, "interrupt");
@@ -59,15 +60,20 @@ describe("what the real Codex leaves running", { skip: existsSync("/proc/self/st
     }
   });
 
-  test("what a killed child has left is ended before the session goes on", async () => {
-    const session = await createSession(daemon);
-    const { turnId } = await startTurn(daemon, session.sessionId, `${LEAVES_TWO} HANG=1`);
-    await sleepsOf(session, [300, 301]);
-    process.kill(await childPidOf(daemon), "SIGKILL");
-    assert.equal((await endOfTurn(daemon, turnId)).status, "interrupted");
-    await sleepsOf(session, []);
-    assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
-  });
+  // To its whole group: even that reaches no command of Codex's. 0.116 leaves its own behind on a SIGTERM too.
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    test(`what a child's ${signal} leaves is ended before the session goes on [trap 6.2, 6.3, 6.4, 6.6]`, async () => {
+      const session = await createSession(daemon);
+      const { turnId } = await startTurn(daemon, session.sessionId, `${LEAVES_TWO} HANG=1`);
+      await sleepsOf(session, [300, 301]);
+      process.kill(-(await childPidOf(daemon)), signal);
+      assert.equal((await endOfTurn(daemon, turnId)).status, "interrupted");
+      await sleepsOf(session, []);
+      assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
+      // One that has been asked for is none of the deaths after which a child is given up.
+      assert.equal((await daemon.post("/v1/codexd/child/restart")).status, 200);
+    });
+  }
 
   test("what a killed daemon has left is ended by the next one", async () => {
     const session = await createSession(daemon);
@@ -81,14 +87,17 @@ describe("what the real Codex leaves running", { skip: existsSync("/proc/self/st
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
   });
 
-  test("a stop leaves nothing behind", async () => {
+  test("a stop leaves nothing behind [trap 6.1]", async () => {
     const session = await createSession(daemon);
     await startTurn(daemon, session.sessionId, `${LEAVES_TWO} HANG=1`);
     await sleepsOf(session, [300, 301]);
     const { code } = await daemon.kill("SIGTERM");
     assert.equal(code, 0, daemon.stderr());
     assert.deepEqual(await livingOf(session), []);
-    const ends = readJournal(real.logsDir).events.slice(-2);
+    const { events } = readJournal(real.logsDir);
+    const exited = events.findLast(({ type }) => type === "child.exited")?.detail;
+    assert.deepEqual([exited?.["exitCode"], exited?.["signal"]], [0, null], "the end of its stdin was enough");
+    const ends = events.slice(-2);
     assert.deepEqual(ends.map(({ type }) => type), ["processes.ended", "daemon.stopped"]);
   });
 

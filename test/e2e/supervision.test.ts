@@ -1,15 +1,26 @@
-// A restart that was asked for, a command line that Codex refuses, and who holds a thread: with the real Codex.
+// A restart that was asked for, a command line that Codex refuses, who holds a thread, and how a life ends whose stdout
+// nobody reads: with the real Codex.
 //
 // The cases of time and count are in test/child, where a test has the clock in its hand.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { createDeferred } from "../../src/base/deferred.ts";
+import { startChildLife } from "../../src/child/child-life.ts";
+import { createChildOutput } from "../../src/child/child-output.ts";
+import type { Life, LifeEnd } from "../../src/child/life.ts";
+import { processSpawner, type ChildHandle } from "../../src/child/spawner.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import type { ChildState } from "../../src/core/records.ts";
 import { spawnAppServer } from "../support/app-server-probe.ts";
-import { CODEX_VERSION, codexBinary, codexHomeEnv } from "../support/codex-install.ts";
+import { CODEX_VERSION, codexBinary, codexHomeEnv, makeWorkDir, writeCodexHome } from "../support/codex-install.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { openEventStream } from "../support/event-stream.ts";
+import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
+import { createMemoryLog } from "../support/memory-log.ts";
+import { startMockModel, type MockModel } from "../support/mock-model.ts";
 import {
   childPidOf, createSession, endOfTurn, prepareRealCodex, runTurn, startTurn, type RealCodex,
 } from "../support/real-codex.ts";
@@ -72,7 +83,7 @@ describe("supervision of the real Codex", () => {
   // Codex 0.116 lets two processes write one thread.
   const hasLocks = process.platform === "linux" && CODEX_VERSION !== "0.116.0";
 
-  test("who holds a thread is named: another app-server", { skip: !hasLocks }, async (t) => {
+  test("who holds a thread is named: another app-server [trap 2.12]", { skip: !hasLocks }, async (t) => {
     const { sessionId, threadId } = await createSession(daemon);
     assert.equal((await runTurn(daemon, sessionId, "DELTAS=1")).status, "completed");
     // The next child has the thread only when a turn needs it.
@@ -94,7 +105,7 @@ describe("supervision of the real Codex", () => {
     assert.equal((await runTurn(daemon, sessionId, "TEXT=mine again;")).finalMessage, "mine again");
   });
 
-  test("a wrong argument is failed at once and says so everywhere; a restart tries it again", async () => {
+  test("a wrong argument is failed at once and says so everywhere; a restart tries it again [trap 0.6]", async () => {
     await daemon.kill("SIGTERM");
     daemon = await real.start(["--server-arg=app-server", "--server-arg=--nope"]);
     const words = /exited with code 2; it said: .*--nope.*; it does not take its arguments, so it is not started again/;
@@ -109,3 +120,83 @@ describe("supervision of the real Codex", () => {
     assert.match(ready.data.detail.reasons.join(), words);
   });
 });
+
+describe("a life of the real Codex whose stdout nobody reads", () => {
+  let mock: MockModel;
+  let dir: string;
+
+  before(async () => {
+    mock = await startMockModel();
+    dir = makeWorkDir("lives");
+    writeCodexHome(path.join(dir, "home"), mock.port);
+  });
+  after(async () => {
+    await mock.close();
+    rmSync(dir, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+  });
+
+  test("it is read again for its end, which Codex would wait 45 s for [trap 6.5]", async () => {
+    // This clock stands still: no signal helps it to its end.
+    const { life, spoken, ended } = start(dir, createManualClock());
+    await startTurnOf(life, dir, "DELTAS=5000 SIZE=1000");
+    await spoken;
+    life.client.pause();
+    await life.stop();
+    assert.deepEqual(await ended, {
+      exitCode: 0, signal: null, reason: null, spawnFailed: false, canRetry: true,
+    });
+  });
+
+  test("a closed one does not end Codex: it works on, and is killed after its grace [trap 6.7]", async () => {
+    const clock = createManualClock();
+    const { life, child, deaf, ended } = start(dir, clock);
+    const threadId = await startTurnOf(life, dir, "DELTAS=1");
+    child.stdout.destroy?.();
+    await deaf;
+    const input = [{ type: "text", text: "DELTAS=2" }];
+    child.stdin.write(`${JSON.stringify({ id: 99, method: "turn/start", params: { threadId, input } })}\n`);
+    const asked = (): boolean => JSON.stringify(mock.requests.at(-1)).includes("DELTAS=2");
+    while (!asked()) await new Promise((done) => setTimeout(done, 10));
+    clock.advance(LIMITS.childStopGraceMs);
+    const { signal, reason } = await ended;
+    assert.deepEqual([signal, reason], ["SIGKILL", "it closed its stdout and lived on"]);
+  });
+});
+
+interface Started {
+  readonly life: Life;
+  readonly child: ChildHandle;
+  /** Its model has begun to answer. */
+  readonly spoken: Promise<void>;
+  readonly deaf: Promise<void>;
+  readonly ended: Promise<LifeEnd>;
+}
+
+function start(dir: string, clock: ManualClock): Started {
+  const [spoken, deaf, ended] = [createDeferred<void>(), createDeferred<void>(), createDeferred<LifeEnd>()];
+  const env = { ...process.env, ...codexHomeEnv(path.join(dir, "home")) };
+  const child = processSpawner.spawn(codexBinary(), ["app-server"], { cwd: dir, env });
+  const life = startChildLife({
+    spawner: { spawn: () => child }, command: codexBinary(), args: [], spawnOptions: { cwd: dir, env },
+    version: "1", clock,
+    output: createChildOutput({
+      clock, stdoutLog: createMemoryLog(), stderrLog: createMemoryLog(), report: () => undefined, secrets: () => [],
+    }),
+    handlers: {
+      onNotification: (method) => void (method === "item/agentMessage/delta" && spoken.resolve()),
+      onRequest: () => undefined,
+    },
+    onSpawn: () => undefined,
+    onDeaf: deaf.resolve,
+    onEnd: ended.resolve,
+  });
+  return { life, child, spoken: spoken.promise, deaf: deaf.promise, ended: ended.promise };
+}
+
+/** On a new thread; gives its id. */
+async function startTurnOf({ client }: Life, cwd: string, text: string): Promise<string> {
+  await client.initialize();
+  const { thread } = await client.call("thread/start", { cwd, approvalPolicy: "never" }) as { thread: { id: string } };
+  await client.call("turn/start", { threadId: thread.id, input: [{ type: "text", text }] });
+  return thread.id;
+}

@@ -61,7 +61,7 @@ describe("turns on the real Codex", () => {
     }
   });
 
-  test("a steered turn answers the steer, under the same turnId", async () => {
+  test("a steered turn answers the steer, under the same turnId [trap 3.7.2]", async () => {
     const session = await createSession(daemon);
     const stream = await openEventStream(daemon, `?session=${session.sessionId}`);
     const { turnId } = await startTurn(daemon, session.sessionId, "DELTAS=20 RATE=20");
@@ -77,7 +77,7 @@ describe("turns on the real Codex", () => {
     stream.close();
   });
 
-  test("a second turn is refused while one runs, and interrupt frees the session", async () => {
+  test("a second turn is refused while one runs, and interrupt frees the session [trap 3.7.1]", async () => {
     const session = await createSession(daemon);
     const { submissionId, turnId } = await startTurn(daemon, session.sessionId, "DELTAS=2 HANG=1");
     const body = { sessionId: session.sessionId, input: "DELTAS=1" };
@@ -89,7 +89,7 @@ describe("turns on the real Codex", () => {
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
   });
 
-  test("an interrupt in the turn's first moments ends it", async () => {
+  test("an interrupt in the turn's first moments ends it [trap 3.8.1, 3.8.2]", async () => {
     const session = await createSession(daemon);
     for (const delayMs of [0, 5, 20, 45]) {
       const { turnId } = await startTurn(daemon, session.sessionId, "DELTAS=2000 RATE=100");
@@ -120,7 +120,7 @@ describe("turns on the real Codex", () => {
     stream.close();
   });
 
-  test("an interrupt that comes with the turn's own end takes nothing from the next turn", async () => {
+  test("an interrupt at the turn's own end takes nothing from the next turn [trap 3.8.2, 3.8.4]", async () => {
     const session = await createSession(daemon);
     for (const delayMs of [0, 20, 40, 60, 80, 100]) {
       const { submissionId } = await startTurn(daemon, session.sessionId, "DELTAS=1");
@@ -134,7 +134,7 @@ describe("turns on the real Codex", () => {
     }
   });
 
-  test("the tokens of a turn are its own, whatever was counted on the thread before", async () => {
+  test("the tokens of a turn are its own, whatever was counted on the thread before [trap 3.2.5]", async () => {
     const session = await createSession(daemon);
     const inputs = ["DELTAS=1", "DELTAS=1 USAGE=7:3", "DELTAS=6 CUT=3 TIMES=1", "RUNCMD=true; TEXT=ran;", "DELTAS=1"];
     const tokens: Array<number | undefined> = [];
@@ -169,7 +169,7 @@ describe("turns on the real Codex", () => {
     stream.close();
   });
 
-  test("a model that fails is a failed turn that says why, and the next one works", async () => {
+  test("a model that fails is a failed turn that says why, and the next one works [trap 3.6.3]", async () => {
     const session = await createSession(daemon);
     const failed = await runTurn(daemon, session.sessionId, "FAILED=insufficient_quota");
     assert.equal(failed.status, "failed");
@@ -178,7 +178,7 @@ describe("turns on the real Codex", () => {
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=2")).finalMessage, "tok0 tok1 ");
   });
 
-  test("a model that breaks off and is retried does not double the text", async () => {
+  test("a model that breaks off and is retried does not double the text [trap 3.6.1, 3.6.2]", async () => {
     const session = await createSession(daemon);
     const stream = await openEventStream(daemon, `?session=${session.sessionId}`);
     const turn = await runTurn(daemon, session.sessionId, "DELTAS=6 CUT=3 TIMES=1");

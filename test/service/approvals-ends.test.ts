@@ -146,11 +146,15 @@ test("of open items and of sub-agents as many are kept as may be, the newest", (
   items.begun("t", "1", item("message", "agentMessage"));
   items.begun("t", "1", { type: "fileChange" });
   items.begun("t", "1", null);
-  items.ended("t", null);
-  items.ended("u", item("b"));
-  assert.equal(items.size, 2);
+  items.ended("t", "1", null);
+  items.ended("u", "1", item("b"));
+  items.ended("t", "1", item("c"));
+  assert.equal(items.size, 2, "neither another thread's nor another turn's item of that name has ended");
   items.turnEnded("t", "1");
   assert.deepEqual([items.get("t", "b"), items.get("t", "c")], [undefined, item("c")]);
+  items.begun("t", "2", item("d"));
+  items.ended("t", "2", item("d"));
+  assert.deepEqual([items.get("t", "d"), items.size], [undefined, 1]);
   items.clear();
   assert.equal(items.size, 0);
 

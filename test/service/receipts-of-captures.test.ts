@@ -51,7 +51,7 @@ function finalMessage(own: readonly Said[]): string | null {
 }
 
 for (const name of PLAYED) {
-  test(`${name}: each turn ends once and as Codex says, with its last message and what it has done`, async () => {
+  test(`${name}: each turn ends once and as Codex says, with its last message and its work [trap 3.2.3]`, async () => {
     const all = said(name);
     const { rig, turns } = await replayCapture(name);
     assert.ok(turns.length > 0);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { replayCapture } from "../support/replay.ts";
+import { readLines, replayCapture } from "../support/replay.ts";
 
 interface Expected {
   readonly status?: string;
@@ -37,6 +37,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
     fileChanges: [{ path: "/home/dev/project/appr.txt", kind: "add" }],
     approvals: [["file_change", "accept", "client"]],
   },
+  "appr-file-cancel": { status: "interrupted", approvals: [["file_change", "cancel", "client"]] },
   "v116-appr-file": {
     fileChanges: [{ path: "/home/dev/project/o1.txt", kind: "add" }],
     approvals: [["file_change", "accept", "client"]],
@@ -46,9 +47,13 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "dyn-tool": { approvals: [["tool_call", "answered", "client"]] },
   "mcp-elicit": { approvals: [["mcp_elicitation", "accept", "client"]] },
   "mcp-danger-accept": { approvals: [["mcp_elicitation", "accept", "client"]] },
+  "v116-appr-escalate": { commands: [["touch esc", 0, 0]], approvals: [["command", "accept", "client"]] },
   // 0.116 let it run without a question.
   "v116-appr-cmd": { commands: [["echo esc", 0, 0]], approvals: [] },
 };
+
+/** Its client answered when the turn had been interrupted. */
+const LATE = ["appr-cmd-unanswered-interrupt"];
 
 for (const [name, expected] of Object.entries(EXPECTED)) {
   test(name, async () => {
@@ -69,16 +74,56 @@ for (const [name, expected] of Object.entries(EXPECTED)) {
   });
 }
 
-test("a turn says that it waits for a decision, until there is one", async () => {
-  const states: string[] = [];
-  await replayCapture("appr-cmd-accept", {
-    onLine({ open }) {
-      const [turn] = open.all();
-      if (turn === undefined || turn.phase === "reserved") return;
-      const state = open.current(turn).liveness?.state ?? "none";
-      if (states.at(-1) !== state) states.push(state);
-    },
-  });
+for (const [name, expected] of Object.entries({
   // Behind the answer, until Codex tells the command's end, it is the command that takes its time.
-  assert.deepEqual(states, ["starting", "model", "tool", "awaiting_approval", "tool", "model"]);
+  "appr-cmd-accept": ["starting", "model", "tool", "awaiting_approval", "tool", "model"],
+  // Codex says neither that it waits nor that it has been answered.
+  "dyn-tool": ["starting", "model", "tool", "awaiting_approval", "tool", "model"],
+})) {
+  test(`${name}: a turn says that it waits for a decision, until there is one [trap 4.6]`, async () => {
+    const states: string[] = [];
+    await replayCapture(name, {
+      onLine({ open }) {
+        const [turn] = open.all();
+        if (turn === undefined || turn.phase === "reserved") return;
+        const state = open.current(turn).liveness?.state ?? "none";
+        if (states.at(-1) !== state) states.push(state);
+      },
+    });
+    assert.deepEqual(states, expected);
+  });
+}
+
+test("v116-appr-escalate: a question whose item begins behind the answer tells what it is [trap 4.2]", async () => {
+  const { rig } = await replayCapture("v116-appr-escalate");
+  const types = rig.store.events.map(({ type }) => type).filter((type) => /item\.started|^approval\./.test(type));
+  assert.deepEqual(types, [
+    // The prompt's, the command's and the message's.
+    "app-server.item.started", "approval.requested", "approval.resolved", "app-server.item.started",
+    "app-server.item.started",
+  ]);
+  const [approval] = rig.store.tables.approval.newestFirst();
+  assert.deepEqual([approval?.command, approval?.cwd], ["/bin/bash -lc 'touch esc'", "/home/dev/project"]);
 });
+
+test("answers go back under the ids of Codex's questions, which are numbers from 0 on [trap 4.1]", async () => {
+  for (const name of Object.keys(EXPECTED)) {
+    const { rig } = await replayCapture(name);
+    const asked = readLines(name).filter(({ dir, msg }) => dir === "in" && msg.id !== undefined && msg.method);
+    assert.deepEqual(asked.map(({ msg }) => msg.id), asked.map((_, at) => at), name);
+    const answered = readLines(name).filter(({ dir, msg }) => dir === "out" && msg.method === undefined);
+    const wanted = answered.filter(({ msg }) => msg.result !== undefined && !LATE.includes(name));
+    assert.deepEqual(rig.codex.answered.map(({ id }) => id), wanted.map(({ msg }) => msg.id), name);
+  }
+});
+
+test("a late answer, and one to a change that never ends, leave no question and no item open [trap 4.8, 4.10]",
+  async () => {
+    for (const name of ["appr-file-cancel", ...LATE]) {
+      const { rig, turns } = await replayCapture(name);
+      assert.deepEqual(turns.map(({ status, liveness }) => [status, liveness]), [["interrupted", null]], name);
+      const told = rig.store.types().filter((type) => type.startsWith("approval."));
+      assert.deepEqual(told, ["approval.requested", LATE.includes(name) ? "approval.orphaned" : "approval.resolved"]);
+      assert.deepEqual(rig.open.all(), []);
+    }
+  });

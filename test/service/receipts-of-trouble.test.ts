@@ -27,7 +27,7 @@ const ran = (script: string, exitCode: number | null, durationMs: number | null)
 
 const tokens = (n: number): string => Array.from({ length: n }, (_, i) => `tok${i} `).join("");
 
-test("fail-cut-once: the message whose stream broke off counts once, the retry is no error", async () => {
+test("fail-cut-once: a message that broke off counts once, the retry is no error [trap 3.6.1, 3.6.2]", async () => {
   const { turns } = await replayCapture("fail-cut-once");
   turns.forEach(assertOwnFields);
   assert.deepEqual(turns.map(codexFields), [{
@@ -106,7 +106,7 @@ test("appr-file-cancel: what was asked is told, what was refused has changed not
   }]);
 });
 
-test("bg-after-interrupt: six turns, five leave a command running; its end comes into the receipt", async () => {
+test("bg-after-interrupt: five of six turns leave a command running; its end is told [trap 3.3.5, 3.8.3]", async () => {
   const { turns, atTheirEnds, rig } = await replayCapture("bg-after-interrupt");
   turns.forEach(assertOwnFields);
   const first = { ...NOTHING_ELSE, threadId: "01a20390-e041-7e30-9818-60e7ce08335c" };
@@ -152,7 +152,7 @@ test("bg-after-interrupt: six turns, five leave a command running; its end comes
   }
 });
 
-test("turn-steer-interrupt: a steer goes on with the turn; tokens are told again and not counted again", async () => {
+test("turn-steer-interrupt: a steer goes on with the turn; tokens are counted once [trap 3.2.5, 3.7.2]", async () => {
   const { turns, atTheirEnds } = await replayCapture("turn-steer-interrupt");
   turns.forEach(assertOwnFields);
   assert.deepEqual(atTheirEnds, turns, "nothing was added behind the ends");

@@ -45,7 +45,7 @@ test("turn-command: one command, its output on two lines, then the answer", asyn
   });
 });
 
-test("turn-patch: a file added and then changed; the diff is the whole turn's, told five times", async () => {
+test("turn-patch: a file added, then changed; the diff is the whole turn's, told five times [trap 3.4.1]", async () => {
   assert.deepEqual(await onlyTurn("turn-patch"), {
     turnId: "01a2037f-6fb3-7712-ab29-982cb2e169dd",
     threadId: "01a2037f-6f9f-7ab3-a498-8526dbf8d606",
@@ -74,7 +74,7 @@ test("turn-patch: a file added and then changed; the diff is the whole turn's, t
   });
 });
 
-test("turn-parallel-cmds: three at once, listed as they began and not as they ended", async () => {
+test("turn-parallel-cmds: three at once, listed as they began and not as they ended [trap 3.3.2]", async () => {
   const cwd = "/home/dev/project";
   assert.deepEqual(await onlyTurn("turn-parallel-cmds"), {
     turnId: "01a20380-eb76-76d2-8a0f-bfaec6d3c57f",
@@ -103,7 +103,7 @@ test("turn-parallel-cmds: three at once, listed as they began and not as they en
   });
 });
 
-test("turn-plan: the steps as they were told last", async () => {
+test("turn-plan: the steps as they were told last [trap 3.5.1]", async () => {
   assert.deepEqual(await onlyTurn("turn-plan"), {
     turnId: "01a20380-de71-7990-ac5e-542ce938d81a",
     threadId: "01a20380-de56-7b81-9f28-df2e936bea26",
@@ -129,7 +129,7 @@ test("turn-plan: the steps as they were told last", async () => {
   });
 });
 
-test("subagent: what the child says, and its end, is none of the parent's", async () => {
+test("subagent: what the child says, and its end, is none of the parent's [trap 3.5.5]", async () => {
   assert.deepEqual(await onlyTurn("subagent"), {
     turnId: "01a20391-1f17-7db2-9f4b-df09d49fa18f",
     threadId: "01a20391-1efc-7d11-a51e-46f7ead2f53f",

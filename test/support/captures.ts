@@ -14,7 +14,8 @@ export const CAPTURES = [
   "mcp-elicit", "parallel-requests", "plain-turn", "provider-refused-interrupt", "share-a", "steer-while-approval",
   "subagent", "threads-1", "threads-2-restart", "turn-command", "turn-command-stream", "turn-parallel-cmds",
   "turn-patch", "turn-patch-fail", "turn-plan", "turn-reasoning", "turn-steer-interrupt", "turn-unknown-tool",
-  "v116-appr-cmd", "v116-appr-file", "v116-cmd-fail", "v116-plan", "v116-retry", "ws-midstream-b",
+  "v116-appr-cmd", "v116-appr-escalate", "v116-appr-file", "v116-cmd-fail", "v116-plan", "v116-retry",
+  "ws-midstream-b",
 ] as const;
 
 export interface CapturedMessage {
