@@ -2,6 +2,7 @@
 // endpoint where it runs by itself; and where what it says goes. Part of the composition root, apart from daemon.ts so
 // that each stays readable.
 
+import { userInfo } from "node:os";
 import path from "node:path";
 
 import type { Clock } from "./base/clock.ts";
@@ -30,6 +31,7 @@ import type { ChildSize, ThreadHolder } from "./core/processes.ts";
 import { redact } from "./core/redact.ts";
 import type { Identity } from "./core/records.ts";
 import { createChildWatch, type ChildWatch, type ChildWatchOptions } from "./service/child-watch.ts";
+import type { LoginPlace } from "./service/explain.ts";
 import type { Ingest } from "./service/ingest.ts";
 import type { CodexdStore } from "./service/tables.ts";
 
@@ -46,7 +48,7 @@ export interface ChildCareOptions extends Omit<ChildWatchOptions, "maxRssBytes" 
   /** The child comes from a spawner of somebody else's: its pid may be no process of this machine. */
   readonly foreign: boolean;
   /** Undefined in `exec` mode. */
-  readonly supervisor: Supervisor | undefined;
+  readonly child: Pick<Supervisor, "restart"> | undefined;
 }
 
 /** What is known of the child's costs, and who acts on them. */
@@ -55,13 +57,13 @@ export function buildChildCare(options: ChildCareOptions): {
   readonly restart: Supervisor["restart"] | undefined;
   readonly watch: ChildWatch;
 } {
-  const { config, supervisor } = options;
+  const { config, child } = options;
   const figures = createChildFigures(options);
   const watch = createChildWatch({
     ...options, maxRssBytes: config.server.childMaxRssBytes, size: figures.size,
-    restart: async (why) => supervisor?.restart(why),
+    restart: async (why) => child?.restart(why),
   });
-  return { figures, restart: supervisor?.restart.bind(supervisor), watch };
+  return { figures, restart: child?.restart.bind(child), watch };
 }
 
 function createChildFigures({ config, env, clock, foreign, appServer }: ChildCareOptions): ChildFigures {
@@ -81,8 +83,19 @@ function createChildFigures({ config, env, clock, foreign, appServer }: ChildCar
 }
 
 /** Null where the environment does not say. */
-export function codexHomeOf({ CODEX_HOME, HOME }: NodeJS.ProcessEnv): string | null {
+function codexHomeOf({ CODEX_HOME, HOME }: NodeJS.ProcessEnv): string | null {
   return CODEX_HOME ?? (HOME === undefined ? null : path.join(HOME, ".codex"));
+}
+
+/** Who would have to log in, and where; a container's user may have no name. */
+export function loginPlace(env: NodeJS.ProcessEnv): LoginPlace {
+  const codexHome = codexHomeOf(env) ?? path.join("~", ".codex");
+  try {
+    return { user: userInfo().username, codexHome };
+  } catch {
+    // No entry for this uid: the number is all there is.
+    return { user: `uid ${process.getuid?.() ?? "unknown"}`, codexHome };
+  }
 }
 
 export interface ChildWiring {
@@ -105,6 +118,8 @@ export interface ChildWiring {
   readonly onConnected: (server: AppServer) => void;
   /** Called with each child of codexd's own that has answered the handshake. */
   readonly onBorn: () => void;
+  /** Called with each call that the app-server refuses. */
+  readonly onRefused: (method: string, message: string) => void;
 }
 
 export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
@@ -128,6 +143,7 @@ export async function buildChild(wiring: ChildWiring): Promise<Supervisor> {
     onLine: (text: string) => ingest.line(text),
     onNotification: ingest.notification,
     onRequest: ingest.request,
+    onRefused: wiring.onRefused,
   };
   const factory = wiring.appServerClientFactory;
   const adapter = { config, clock, report: (draft: EventDraft) => void store.append(draft) };

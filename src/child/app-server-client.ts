@@ -63,6 +63,7 @@ export class CodexAppServerClient {
       clock,
       handlers: {
         ...(handlers.onLine === undefined ? {} : { onLine: handlers.onLine }),
+        ...(handlers.onRefused === undefined ? {} : { onRefused: handlers.onRefused }),
         onNotification: (method, params, emittedAtMs) => {
           if (this.#eventListeners.size > 0) {
             const event = eventOfNotification({ method, params, emittedAtMs });

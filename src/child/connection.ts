@@ -5,7 +5,7 @@ import type { InitializeOutcome } from "./app-server-client.ts";
 import type { CallOptions, RpcHandlers } from "./rpc-client.ts";
 
 export type ConnectionHandlers = Pick<RpcHandlers, "onNotification" | "onRequest" | "onNoise" | "onClose">
-  & Partial<Pick<RpcHandlers, "onLine">>;
+  & Partial<Pick<RpcHandlers, "onLine" | "onRefused">>;
 
 /** @see CodexAppServerClient, which is one, for what each member does and throws. */
 export interface AppServerConnection {

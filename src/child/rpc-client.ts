@@ -23,6 +23,8 @@ export interface RpcHandlers {
   onRequest(id: RpcId, method: string, params: Record<string, unknown>): void;
   /** A line that is no JSON-RPC message. */
   onNoise(text: string): void;
+  /** A call that the peer has answered with an error, before its caller hears of it. */
+  onRefused?(method: string, message: string): void;
   /** Calls under way have been settled when this is called. */
   onClose(reason: Error | null): void;
 }
@@ -180,7 +182,10 @@ export function createRpcClient({
       }
       case "error": {
         const call = take(message.id);
-        if (call !== undefined) call.outcome.reject(appServerError(call.method, message.error));
+        if (call !== undefined) {
+          handlers.onRefused?.(call.method, message.error.message);
+          call.outcome.reject(appServerError(call.method, message.error));
+        }
         return sendWaiting();
       }
       default:

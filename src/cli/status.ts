@@ -10,6 +10,7 @@ import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Readiness } from "../core/status.ts";
 import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
+import { visible } from "./event-text.ts";
 import { CLIENT_FLAGS, findDaemon, namedUrl } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
 import { readStateFile } from "./state-files.ts";
@@ -135,8 +136,21 @@ function statusText(data: Record<string, unknown>, readiness: Readiness, target:
     ["state", text(snapshot, "config", "paths", "stateDir")],
     ["started", text(snapshot, "daemon", "startedAt")],
     ...recordLines(snapshot),
+    ...compatLines(member(data, "compat")),
     ...homeLines(member(data, "limits", "codexHomeBytes")),
   ]);
+}
+
+/** Only where it is not what codexd was tried with. */
+function compatLines(compat: unknown): Array<[string, string]> {
+  const status = member(compat, "status");
+  if (status !== "degraded" && status !== "refused") return [];
+  const missing = member(compat, "missing");
+  const known = member(compat, "known");
+  const version = text(compat, "version");
+  const tried = Array.isArray(known) && known.includes(version) ? "" : "; codexd was not tried with it";
+  const lacks = Array.isArray(missing) && missing.length > 0 ? `; it lacks ${missing.join(", ")}` : "";
+  return [["codex", visible(`${version}, ${status}${tried}${lacks}`)]];
 }
 
 /** Only where it has grown so far that somebody should know. */

@@ -1,6 +1,6 @@
 // What the daemon says of itself: the shapes of status, snapshot and readiness that daemon, library and client share.
 //
-// Only shapes; service/status.ts fills them. The names are public API.
+// Only shapes and words; service/status.ts fills them. The names are public API.
 
 import type { CodexdConfig } from "./config.ts";
 import type { CodexdEvent } from "./event.ts";
@@ -37,6 +37,22 @@ export interface StatusSnapshot {
     readonly updatedAt: string | null;
     readonly events: readonly CodexdEvent[];
   };
+}
+
+/** `unknown` until an app-server has shaken hands; `refused` where it lacks what codexd cannot do without. */
+export const COMPAT_STATUSES = ["ok", "degraded", "refused", "unknown"] as const;
+
+/** How the app-server fits what codexd was written for. */
+export interface CompatReport {
+  readonly status: (typeof COMPAT_STATUSES)[number];
+  /** As the app-server tells it; null where it has not. */
+  readonly version: string | null;
+  /** The versions of Codex that codexd was tried with. */
+  readonly known: readonly string[];
+  /** It is codexd's own agent, and no Codex. */
+  readonly embeddedAgent: boolean;
+  /** Features that codexd uses and this one does not have, by name. */
+  readonly missing: readonly string[];
 }
 
 export interface Readiness {

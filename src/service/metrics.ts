@@ -11,6 +11,7 @@ import type { AppServerGate } from "./app-server.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
+import type { TurnQueue } from "./turn-queue.ts";
 
 export interface MetricSample {
   readonly labels: Readonly<Record<string, string>>;
@@ -35,6 +36,7 @@ export interface MetricsOptions {
   readonly config: CodexdConfig;
   readonly store: CodexdStore;
   readonly open: OpenTurns;
+  readonly queue: Pick<TurnQueue, "size">;
   readonly appServer: AppServerGate;
   readonly tally: Tally;
   readonly isReady: () => boolean;
@@ -92,13 +94,14 @@ function journalFamilies(store: CodexdStore, batches: number): MetricFamily[] {
   ];
 }
 
-function workFamilies({ config, store, open, tally }: MetricsOptions): MetricFamily[] {
+function workFamilies({ config, store, open, queue, tally }: MetricsOptions): MetricFamily[] {
   const { session, run } = store.tables;
   const sessions = countBy(SESSION_STATUSES, session.newestFirst());
   const runs = countBy(RUN_STATUSES, run.newestFirst());
   return [
     byLabel("codexd_sessions", "gauge", "Sessions that are kept, by status.", "status", sessions),
     single("codexd_turns_open", "gauge", "Turns under way.", open.all().length),
+    single("codexd_turns_queued", "gauge", "Turns that wait until their session is free.", queue.size),
     byLabel("codexd_turns_total", "counter", "Turns that have ended, by how.", "status", tally.turns),
     byLabel("codexd_runs", "gauge", "Runs that have not ended, by status.", "status", {
       queued: runs.queued, running: runs.running,

@@ -1,15 +1,17 @@
 // What the daemon says of itself: its snapshot, its limits, and whether it is ready.
 // Everything here is read at the moment of asking; nothing is cached that could be stale.
 
+import type { Clock } from "../base/clock.ts";
 import type { CodexdConfig } from "../core/config.ts";
-import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ChildSize } from "../core/processes.ts";
 import type { DaemonState, Identity } from "../core/records.ts";
 import { runSummary } from "../core/runs.ts";
 import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { AppServerGate } from "./app-server.ts";
+import type { Compat } from "./compat.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import { countKept } from "./retention.ts";
 import type { Runs } from "./runs.ts";
 import type { StatusService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
@@ -20,11 +22,13 @@ export interface StatusOptions {
   readonly config: CodexdConfig;
   readonly identity: Identity;
   readonly store: CodexdStore;
+  readonly clock: Clock;
   readonly open: OpenTurns;
   readonly queue: { readonly size: number };
   readonly runs: Pick<Runs, "underWay" | "waiting" | "running">;
   readonly approvals: { readonly pending: number };
   readonly appServer: AppServerGate;
+  readonly compat: Pick<Compat, "report">;
   readonly figures: StatusFigures;
   readonly daemon: () => DaemonState;
   /** What the edge says of itself; asked at each call. */
@@ -38,7 +42,7 @@ export interface StatusFigures {
 }
 
 export function createStatus(options: StatusOptions): StatusService {
-  const { config, identity, store, open, appServer } = options;
+  const { config, identity, store, open, appServer, compat } = options;
 
   const snapshot = (): StatusSnapshot => {
     const sessions = newest(store.tables.session.newestFirst());
@@ -73,13 +77,13 @@ export function createStatus(options: StatusOptions): StatusService {
       const status = {
         service: options.service(),
         snapshot: snapshot(),
-        limits: { ...limits(options), ...costs(size, codexHomeBytes, config) },
+        limits: { ...limits(options), ...kept(options), ...costs(size, codexHomeBytes, config) },
         liveness: {
           turns: open.all().filter(({ phase }) => phase !== "reserved").map((turn) => quietTurn(turn, open)),
           runs: options.runs.running().map(({ run: { runId, sessionId }, pulse }) =>
             ({ runId, sessionId, ...pulse.liveness(config.turns.stallWarnMs) })),
         },
-        compat: compatOf(appServer.version, config.version),
+        compat: compat.report(),
       };
       await store.settled();
       return status;
@@ -94,20 +98,11 @@ export function createStatus(options: StatusOptions): StatusService {
       if (config.server.mode === "app-server" && appServer.current === undefined) {
         reasons.push(`the app-server is ${state.status}${state.lastError === null ? "" : `: ${state.lastError}`}`);
       }
+      const { status, missing } = compat.report();
+      if (status === "refused") reasons.push(`Codex does not have what codexd needs: it lacks ${missing.join(", ")}`);
       return { ready: reasons.length === 0, reasons };
     },
   };
-}
-
-/** Versions that codexd was measured against; any other may work, and is called `degraded` until it was tried. */
-const KNOWN_VERSIONS: ReadonlySet<string> = new Set(["0.116.0", "0.169.0"]);
-
-/** The embedded agent is no Codex, whatever its version: it fits the codexd that it came with. */
-function compatOf(version: string | null, ownVersion: string): Record<string, unknown> {
-  const embeddedAgent = version?.startsWith(`${EMBEDDED_AGENT}/`) ?? false;
-  const known = version !== null && (KNOWN_VERSIONS.has(version) || version === `${EMBEDDED_AGENT}/${ownVersion}`);
-  const status = known ? "ok" : version === null ? "unknown" : "degraded";
-  return { status, version, known: [...KNOWN_VERSIONS], embeddedAgent };
 }
 
 /** A turn by its ids, and why it is quiet. */
@@ -122,10 +117,22 @@ function limits({ config, store, open, queue, runs, approvals, appServer, servic
     journalPendingBytes: { value: store.pendingBytes, limit: LIMITS.journalPendingBytesMax },
     openTurns: { value: open.all().length, limit: null },
     queuedTurns: { value: queue.size, limit: null },
+    keptAnswers: { value: store.tables.answer.size, limit: LIMITS.keptAnswersMax },
     pendingApprovals: { value: approvals.pending, limit: null },
     runs: { value: runs.underWay, limit: config.runs.max },
     queuedRuns: { value: runs.waiting, limit: config.runs.maxQueued },
     streams: { value: service().websocketClients, limit: LIMITS.connectionsMax },
+  };
+}
+
+/** What stays of what is over, by each of the settings that bound it. */
+function kept({ config, store, clock }: StatusOptions) {
+  const { journalMaxBytes, keepRecords, keepDays } = config.store;
+  const { counts, keptDays } = countKept(store.tables, clock.now());
+  return {
+    journalBytes: { value: store.journalSize().bytes, limit: journalMaxBytes },
+    ...Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, { value, limit: keepRecords }])),
+    keptDays: { value: keptDays, limit: keepDays },
   };
 }
 

@@ -56,6 +56,21 @@ test("a call is sent with an id of its own, and gets the result of its answer", 
   assert.equal(rpc.underWay, 0);
 });
 
+test("a refusal is told with its method before its caller hears of it; a result is not", async () => {
+  const { rpc, transport, seen } = rig({ onRefused: (method, message) => seen.push(["refused", method, message]) });
+  const calls = [rpc.call("a", {}), rpc.call("b", {}, { raw: true }), rpc.call("c", {})];
+  const ends = Promise.allSettled(calls.map((call) => call.catch((error: unknown) => {
+    seen.push("caller");
+    throw error;
+  })));
+  transport.receive({ id: 2, error: { code: -32_600, message: "no b" } });
+  transport.receive({ id: 1, error: { code: -32_600, message: "no a" } });
+  transport.receive({ id: 1, error: { code: -32_600, message: "again" } });
+  transport.receive({ id: 3, result: {} });
+  assert.deepEqual((await ends).map(({ status }) => status), ["rejected", "rejected", "fulfilled"]);
+  assert.deepEqual(seen, [["refused", "b", "no b"], ["refused", "a", "no a"], "caller", "caller"]);
+});
+
 test("a refusal carries Codex's code, message and what else it says", async () => {
   const { rpc, transport } = rig();
   const plain = rpc.call("turn/start", {});

@@ -71,6 +71,30 @@ describe("a daemon that runs", () => {
     });
   }
 
+  const compats = [
+    [{ status: "ok", version: "0.169.0", known: ["0.169.0"], missing: [] }, null],
+    [{ status: "unknown", version: null, known: ["0.169.0"], missing: [] }, null],
+    [{ status: "degraded", version: "0.116.0", known: ["0.116.0"], missing: ["a", "b"] },
+      "0.116.0, degraded; it lacks a, b"],
+    [{ status: "degraded", version: "1.0.0\u001b[2J", known: ["0.169.0"], missing: [] },
+      "1.0.0\\u{1b}[2J, degraded; codexd was not tried with it"],
+    [{ status: "refused", version: "1.0.0", known: [], missing: ["turns"] },
+      "1.0.0, refused; codexd was not tried with it; it lacks turns"],
+    // An older daemon.
+    [{ status: "degraded", version: "1.0.0" }, "1.0.0, degraded; codexd was not tried with it"],
+  ] as const;
+  for (const [compat, told] of compats) {
+    test(`tells of a Codex that is not what it was tried with: ${JSON.stringify(compat)}`, async (t) => {
+      const stateDir = makeStateDir(t);
+      await startFakeDaemon(t, path.join(stateDir, "codexd.sock"), (request, response) => {
+        if (request.url !== "/v1/codexd/status") return answerAsDaemon(4711)(request, response);
+        answerJson(response, 200, { ok: true, data: { ...statusData(4711), compat } });
+      });
+      const { out } = await status(["--state-dir", stateDir]);
+      assert.equal(/^codex +(.*)$/m.exec(out)?.[1] ?? null, told);
+    });
+  }
+
   test("is given as it said it with --json", async (t) => {
     const stateDir = makeStateDir(t);
     await startFakeDaemon(t, path.join(stateDir, "codexd.sock"), answerAsDaemon(4711));

@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { CodexdEvent } from "../../src/core/event.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
-import { CODEX_VERSION } from "../support/codex-install.ts";
+import type { CompatReport } from "../../src/core/status.ts";
+import { CODEX_VERSION, CODEX_VERSIONS } from "../support/codex-install.ts";
 import type { Daemon, Refusal } from "../support/daemon.ts";
 import { openEventStream } from "../support/event-stream.ts";
 import {
@@ -15,6 +16,10 @@ import {
 
 /** Before that, a provider that refuses connections is given up after `stream_max_retries`. */
 const RETRIES_FOR_EVER = CODEX_VERSION !== "0.116.0";
+
+async function compatOf(daemon: Daemon): Promise<CompatReport> {
+  return (await daemon.get<{ compat: CompatReport }>("/v1/codexd/status")).data.compat;
+}
 
 describe(`Codex ${CODEX_VERSION}`, () => {
   let real: RealCodex;
@@ -26,11 +31,24 @@ describe(`Codex ${CODEX_VERSION}`, () => {
   });
   after(() => real.remove());
 
-  test("is known to codexd", async () => {
+  test("is known to codexd [trap 8.2]", async () => {
     // The version is known when Codex has shaken hands.
     await createSession(daemon);
-    const { data } = await daemon.get<{ compat: { status: string; version: string } }>("/v1/codexd/status");
-    assert.deepEqual([data.compat.status, data.compat.version], ["ok", CODEX_VERSION]);
+    const { status, version, missing } = await compatOf(daemon);
+    assert.equal(version, CODEX_VERSION);
+    if (CODEX_VERSION === CODEX_VERSIONS[0]) return assert.deepEqual([status, missing], ["ok", []]);
+    assert.equal(status, "degraded");
+    assert.ok(missing.includes("paged-history"), missing.join());
+    assert.equal((await daemon.get<unknown>("/readyz")).status, 200);
+  });
+
+  test("lacks nothing more because somebody asks for what it does not have", async () => {
+    const before = await compatOf(daemon);
+    for (const body of [{ method: "nothing/such" }, { method: "thread/start", params: { approvalPolicy: "odd" } }]) {
+      const { status, data } = await daemon.post<Partial<Refusal>>("/v1/codexd/rpc", body);
+      assert.deepEqual([status, data.error], [502, "app_server_error"]);
+    }
+    assert.deepEqual(await compatOf(daemon), before);
   });
 
   test("is asked with the policy that the caller names, and its refusal is told", async () => {
@@ -41,7 +59,7 @@ describe(`Codex ${CODEX_VERSION}`, () => {
     else assert.deepEqual([status, data.error], [502, "app_server_error"]);
   });
 
-  test("ends in order, with a command under way", async () => {
+  test("ends in order, with a command under way [trap 6.1, 6.4]", async () => {
     const session = await createSession(daemon);
     const stream = await openEventStream(daemon, `?session=${session.sessionId}`);
     const { submissionId } = await startTurn(daemon, session.sessionId, "RUNCMD=sleep 60; DELTAS=1");

@@ -33,13 +33,14 @@ function createRig() {
   const tally = createTally();
   let ids = 0;
   const open = createOpenTurns(store, clock, () => String(++ids), tally);
+  const queue = { size: 0 };
   let ready = true;
   const config = makeConfig("/nowhere");
-  const metrics = createMetrics({ config, store, open, appServer, tally, isReady: () => ready });
+  const metrics = createMetrics({ config, store, open, queue, appServer, tally, isReady: () => ready });
   const unready = (): void => {
     ready = false;
   };
-  return { clock, store, appServer, tally, open, metrics, unready };
+  return { clock, store, appServer, tally, open, queue, metrics, unready };
 }
 
 test("records are counted by status, the limits of runs stand beside them", async () => {
@@ -70,6 +71,16 @@ test("a turn is open, and then counted by how it ended, once", async () => {
   const families = metrics.collect();
   assert.deepEqual(valuesOf(families, "codexd_turns_open"), { "": 0 });
   assert.deepEqual(valuesOf(families, "codexd_turns_total"), { completed: 2, failed: 1, interrupted: 1 });
+});
+
+test("turns that wait are counted apart from those under way", () => {
+  const { queue, metrics } = createRig();
+  for (const size of [0, 3]) {
+    queue.size = size;
+    const families = metrics.collect();
+    assert.deepEqual(valuesOf(families, "codexd_turns_queued"), { "": size });
+    assert.deepEqual(valuesOf(families, "codexd_turns_open"), { "": 0 });
+  }
 });
 
 test("approvals are counted while they wait, and then by kind, outcome and who decided", async () => {
@@ -109,10 +120,10 @@ test("ready, writable and pending are as they are now", () => {
 });
 
 test("a child that is down is said to be so", () => {
-  const { store, open, tally, appServer } = createRig();
+  const { store, open, queue, tally, appServer } = createRig();
   const down = { ...appServer, current: undefined };
   const metrics = createMetrics({
-    config: makeConfig("/nowhere"), store, open, tally, appServer: down, isReady: () => false,
+    config: makeConfig("/nowhere"), store, open, queue, tally, appServer: down, isReady: () => false,
   });
   const families = metrics.collect();
   assert.deepEqual(valuesOf(families, "codexd_child_up"), { "": 0 });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import type { CompatReport } from "../../src/core/status.ts";
 import { createRunPulse } from "../../src/service/run-liveness.ts";
 import { createStatus, type StatusOptions } from "../../src/service/status.ts";
 import { FakeServices, makeRun } from "../support/fake-services.ts";
@@ -17,18 +18,20 @@ interface Liveness {
   readonly turns: ReadonlyArray<{ submissionId: string; turnId: string | null; state: string; quietMs: number }>;
 }
 
-function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.0" as string | null } = {}) {
+function setUp({ mode = "app-server" as "app-server" | "exec" } = {}) {
   const clock = createFakeClock();
   const rig = createServiceRig({ clock });
   const pulse = createRunPulse(clock);
+  const compat: CompatReport = { status: "ok", version: "0.169.0", known: [], embeddedAgent: false, missing: [] };
+  let judged = compat;
   const config = {
     version: "1.2.3", server: { mode, childMaxRssBytes: 9000 }, eventCacheSize: 50, runs: { max: 4, maxQueued: 9 },
-    turns: { stallWarnMs: 1000 },
+    turns: { stallWarnMs: 1000 }, store: { journalMaxBytes: 5000, keepRecords: 7, keepDays: 30 },
   } as unknown as StatusOptions["config"];
   const { identity, daemon } = new FakeServices(config).status.snapshot();
   let started = true;
   const status = createStatus({
-    config, identity, store: rig.store, open: rig.open, queue: rig.queue, approvals: rig.approvals,
+    config, identity, clock, store: rig.store, open: rig.open, queue: rig.queue, approvals: rig.approvals,
     runs: { underWay: 1, waiting: 2, running: () => [{ run: makeRun(), pulse }] },
     figures: {
       size: async () => (mode === "exec" ? null : { rssBytes: 5000, descendants: 3, commands: 1 }),
@@ -41,9 +44,10 @@ function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.
       get current() {
         return rig.codex.current;
       },
-      version,
+      version: "0.169.0",
       ready: () => rig.codex.ready(),
     },
+    compat: { report: () => judged },
     daemon: () => ({ ...daemon, started }),
     service: () => ({
       configuredBaseUrl: "", eventStreamPath: "", eventStreamUrl: null, listening: false, resolvedBaseUrl: null,
@@ -51,7 +55,8 @@ function setUp({ mode = "app-server" as "app-server" | "exec", version = "0.169.
     }),
   });
   const liveness = async (): Promise<Liveness["turns"]> => ((await status.status())["liveness"] as Liveness).turns;
-  return { rig, clock, status, liveness, setStarted: (now: boolean) => void (started = now) };
+  const judge = (change: Partial<CompatReport>): void => void (judged = { ...compat, ...change });
+  return { rig, clock, status, liveness, judge, setStarted: (now: boolean) => void (started = now) };
 }
 
 test("a turn that is not written down yet is not told; from then on it is, with what it waits for", async () => {
@@ -127,20 +132,41 @@ test("what the child costs stands among the limits; null where it cannot be told
   assert.deepEqual(await costs("exec"), limits.map((limit) => ({ value: null, limit })));
 });
 
+test("what is kept of what is over stands beside the limits that bound it", async () => {
+  const { rig, clock, status } = setUp();
+  const now = clock.now();
+  const { sessionId, threadId } = await rig.session();
+  await rig.start(sessionId);
+  rig.sayTurn(threadId, "turn-1", "done");
+  await rig.start(sessionId);
+  const draft = { level: "info", type: "run.completed", message: "m", detail: {} } as const;
+  const finishedAt = new Date(now - 2.5 * 86_400_000).toISOString();
+  rig.store.append(draft, { put: { run: makeRun({ runId: "run_1", finishedAt }) } });
+  rig.store.append(draft, { put: { run: makeRun({ runId: "run_2", finishedAt: null }) } });
+  const { limits } = await status.status() as { limits: Record<string, unknown> };
+  const kept = (value: number) => ({ value, limit: 7 });
+  assert.deepEqual([limits["keptSessions"], limits["keptTurns"], limits["keptRuns"], limits["keptApprovals"]], [
+    kept(0), kept(1), kept(1), kept(0),
+  ]);
+  assert.deepEqual(limits["keptDays"], { value: 2, limit: 30 });
+  assert.deepEqual(limits["journalBytes"], { value: rig.store.journalSize().bytes, limit: 5000 });
+});
+
 test("exec mode is ready without an app-server", () => {
   const { rig, status } = setUp({ mode: "exec" });
   rig.codex.goDown();
   assert.equal(status.readiness().ready, true);
 });
 
-test("a version that was measured is ok, another degraded, none unknown", async () => {
-  const cases = [
-    ["0.169.0", "ok", false], ["0.200.0", "degraded", false], [null, "unknown", false],
-    // The embedded agent fits the codexd that it came with.
-    ["codexd-agent/1.2.3", "ok", true], ["codexd-agent/1.2.4", "degraded", true],
-  ] as const;
-  for (const [version, expected, embedded] of cases) {
-    const { compat } = await setUp({ version }).status.status() as { compat: Record<string, unknown> };
-    assert.deepEqual([compat["status"], compat["embeddedAgent"]], [expected, embedded]);
+test("a Codex that lacks what codexd wants is told, one that lacks what codexd needs makes it unready", async () => {
+  const { status, judge } = setUp();
+  const cases = [["degraded", []], ["unknown", []], [
+    "refused", ["Codex does not have what codexd needs: it lacks turns, steer"],
+  ]] as const;
+  for (const [name, reasons] of cases) {
+    judge({ status: name, missing: ["turns", "steer"] });
+    assert.deepEqual(status.readiness(), { ready: reasons.length === 0, reasons });
+    const { compat } = await status.status() as { compat: CompatReport };
+    assert.deepEqual([compat.status, compat.missing, compat.version], [name, ["turns", "steer"], "0.169.0"]);
   }
 });
