@@ -1,7 +1,8 @@
 // Ends what is found, until nothing is found any more: a process that is being ended can still start others.
 //
-// Deliberately at once (SIGKILL): whoever could end in order has been asked to before. Invariant: it comes to an end
-// itself, after `LIMITS.runSweepMs` at the latest, and says what has survived.
+// Deliberately at once (SIGKILL): whoever could end in order has been asked to before. Invariants: where there was
+// anything, two looks in a row must find nothing, because one can miss what goes from process to process; it comes to
+// an end itself, after `LIMITS.runSweepMs` at the latest, and says what has survived.
 
 import { sleep, type Clock } from "../base/clock.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -23,15 +24,17 @@ export async function endProcesses(
 ): Promise<StopReport> {
   const seen = new Map<string, StoppedProcess>();
   const until = clock.monotonic() + LIMITS.runSweepMs;
+  let wasQuiet = true;
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(2 * waitMs, LOOK_MS_MAX)) {
     const found = await find();
-    if (found.length === 0 || clock.monotonic() >= until) return reportOf(seen, found);
+    if ((found.length === 0 && wasQuiet) || clock.monotonic() >= until) return reportOf(seen, found);
     for (const entry of found) {
       const key = keyOf(entry);
       if (!seen.has(key)) seen.set(key, { pid: entry.pid, command: processes.describe(entry), signal: "SIGKILL" });
       processes.signal(entry, "SIGKILL");
     }
-    await sleep(clock, waitMs);
+    wasQuiet = found.length === 0;
+    await sleep(clock, wasQuiet ? FIRST_LOOK_MS : waitMs);
   }
 }
 

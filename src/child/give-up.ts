@@ -2,7 +2,7 @@
 //
 // Deliberately of owned children alone: an app-server that runs elsewhere is connected to for ever, because it can come
 // back without a word. Invariant: what died less often than the limit is always worth another life, unless its command
-// line is refused, which no retry changes.
+// line or its configuration is refused, which no retry changes.
 
 import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -15,9 +15,26 @@ export interface GiveUp {
   reset(): void;
 }
 
-/** The exit code of Codex's parser of arguments, and what it then says on stderr (measured). */
-const USAGE_EXIT = 2;
-const USAGE_LINE = /^error: /;
+interface Refusal {
+  readonly exitCode: number;
+  /** What one line of stderr then says. */
+  readonly says: RegExp;
+  readonly outcome: string;
+}
+
+/**
+ * How Codex refuses what it was given (measured). What the machine denies it, such as a home that is not there yet, it
+ * tells with `Error: ` and exit code 1 too: that can pass, and is tried again.
+ */
+const REFUSALS: readonly Refusal[] = [
+  { exitCode: 2, says: /^error: /, outcome: "it does not take its arguments" },
+  { exitCode: 1, says: /^Error: error parsing -c overrides: /, outcome: "it does not take its arguments" },
+  {
+    exitCode: 1,
+    says: /^Error: (.* is no longer supported\b|Model provider .* not found$|error loading config)/i,
+    outcome: "it refuses its configuration",
+  },
+];
 
 export function createGiveUp(clock: Clock): GiveUp {
   /** When it died, by the monotonic clock. */
@@ -26,8 +43,9 @@ export function createGiveUp(clock: Clock): GiveUp {
     after(end, worked, stderr) {
       // What never began has not died: a machine that is short of something is asked again.
       if (end.spawnFailed) return null;
-      const refused = !worked && end.exitCode === USAGE_EXIT && stderr.some((line) => USAGE_LINE.test(line));
-      if (refused) return "it does not take its arguments, so it is not started again";
+      const refused = worked ? undefined : REFUSALS.find(({ exitCode, says }) =>
+        end.exitCode === exitCode && stderr.some((line) => says.test(line)));
+      if (refused !== undefined) return `${refused.outcome}, so it is not started again`;
       const now = clock.monotonic();
       deaths = [...deaths.filter((at) => now - at < LIMITS.childDeathsMs), now];
       if (deaths.length < LIMITS.childDeathsMax) return null;

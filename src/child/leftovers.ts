@@ -1,14 +1,15 @@
-// What Codex's commands leave running: found by whose they are, and ended.
+// What Codex leaves running: found by whose it is, and ended.
 //
 // Deliberately not when (service/turn-leftovers.ts for a session, swept-child.ts for the child). A process is a
-// thread's when it carries the thread's mark and lies below the living child, or carries the mark of this codexd too;
-// it is an earlier child's when it carries codexd's mark and is older than the living one. Invariant: nothing else is
+// thread's when it carries the thread's mark and lies below the living child, or carries the mark of this codexd too.
+// It is an earlier child's when it is in that child's session (what Codex starts for itself carries no mark), or when
+// it carries codexd's mark and is older than the living child, or lies below such a one. Invariant: nothing else is
 // ever ended: not the child, not another session's, not another codexd's, not what somebody's own Codex runs.
 
 import type { Clock } from "../base/clock.ts";
 import type { StoppedProcess, StopReport } from "../core/processes.ts";
 import { endProcesses, keyOf } from "./end-processes.ts";
-import type { ProcessEntry, ProcessTree } from "./process-tree.ts";
+import { descendantsIn, type ProcessEntry, type ProcessTree } from "./process-tree.ts";
 import { daemonMark, type Spawner } from "./spawner.ts";
 import { threadMarks } from "./thread-marks.ts";
 
@@ -35,7 +36,7 @@ export interface Leftovers {
   endThread(threadId: string, how: EndOfThread): Promise<StopReport>;
   /** What lies below the living child now: some of it may outlive the child, without any mark. */
   belowChild(): Promise<readonly ProcessEntry[]>;
-  /** Ends what carries codexd's mark and belongs to no living child, and what of `known` still lives. */
+  /** Ends what is left of every child that has died, and what of `known` still lives. */
   endStrays(known?: readonly ProcessEntry[]): Promise<StopReport>;
 }
 
@@ -48,6 +49,8 @@ export interface LeftoversOptions {
 export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions): Leftovers {
   const ownMark = daemonMark(daemonId);
   let newest: ProcessEntry | undefined;
+  /** Children behind which nobody has looked yet. A number is not given anew while a session bears it. */
+  let unswept: ProcessEntry[] = [];
 
   const livingChild = (): ProcessEntry | undefined =>
     newest !== undefined && processes.isAlive(newest) ? newest : undefined;
@@ -60,11 +63,22 @@ export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions
     return own.map((entry) => ({ ...entry, command: processes.describe(entry) }));
   };
 
+  const findStrays = async (): Promise<ProcessEntry[]> => {
+    const found = await processes.find({ marks: [ownMark] });
+    // Read after the search: a child that has been started meanwhile is younger than what is to be ended.
+    const bornBefore = livingChild()?.startTime ?? Number.POSITIVE_INFINITY;
+    const older = found.filter(({ startTime }) => startTime < bornBefore).map(({ pid }) => pid);
+    // One that starts others for ever is itself old, and they are not.
+    const strays = descendantsIn(new Map(found.map((entry) => [entry.pid, entry])), new Set(older));
+    return found.filter(({ pid }) => strays.has(pid));
+  };
+
   return {
     watch: (spawner) => ({
       spawn(command, args, options) {
         const child = spawner.spawn(command, args, options);
         newest = child.pid === undefined ? undefined : processes.identify(child.pid);
+        if (newest !== undefined) unswept.push(newest);
         return child;
       },
     }),
@@ -90,14 +104,17 @@ export function createLeftovers({ processes, clock, daemonId }: LeftoversOptions
       return (await processes.find({ marks: [], root: child })).filter(({ pid }) => pid !== child.pid);
     },
 
-    endStrays: (known = []) => endProcesses(async () => {
-      const found = await processes.find({ marks: [ownMark] });
-      // Read after the search: a child that has been started meanwhile is younger than what is to be ended.
-      const bornBefore = livingChild()?.startTime ?? Number.POSITIVE_INFINITY;
-      const strays = found.filter(({ startTime }) => startTime < bornBefore);
-      const keys = new Set(strays.map(keyOf));
-      return [...strays, ...known.filter((entry) => !keys.has(keyOf(entry)) && processes.isAlive(entry))];
-    }, { processes, clock }),
+    async endStrays(known = []) {
+      const dead = unswept.filter((child) => !processes.isAlive(child));
+      const report = await endProcesses(async () => {
+        const families = await Promise.all(dead.map((root) => processes.find({ marks: [], root })));
+        const outlived = known.filter((entry) => processes.isAlive(entry));
+        const found = [...families.flat(), ...(await findStrays()), ...outlived];
+        return [...new Map(found.map((entry) => [keyOf(entry), entry])).values()];
+      }, { processes, clock });
+      unswept = unswept.filter((child) => !dead.includes(child));
+      return report;
+    },
   };
 }
 

@@ -31,10 +31,21 @@ export function ownedWords({ command, args }: Pick<ChildState, "command" | "args
       if (end.spawnFailed) return `${command} could not be started: ${end.reason ?? "unknown"}`;
       const how = end.signal === null ? `exited with code ${end.exitCode}` : `was ended by ${end.signal}`;
       const why = end.reason === null ? "" : ` (${end.reason})`;
-      const words = worked || stderr.length === 0 ? "" : `; it said: ${stderr.slice(-3).join(" | ")}`;
+      const said = lastWords(stderr);
+      const words = worked || said === "" ? "" : `; it said: ${said}`;
       return `the app-server ${how}${why}${words}`;
     },
   };
+}
+
+/** With RUST_BACKTRACE set, which many have, Codex says its frames behind its reason. */
+const BACKTRACE = "Stack backtrace:";
+
+/** The last three lines that say something; a backtrace does not. */
+function lastWords(stderr: readonly string[]): string {
+  const end = stderr.indexOf(BACKTRACE);
+  const said = end === -1 ? stderr : stderr.slice(0, end);
+  return said.filter((line) => line.trim() !== "").slice(-3).join(" | ");
 }
 
 export function remoteWords({ endpoint }: Pick<ChildState, "endpoint">): LifeWords {

@@ -116,7 +116,8 @@ export function createProcessTree(options: ProcessTreeOptions = {}): ProcessTree
       // What is older than the root cannot be the root's: it need not be looked into.
       const since = Math.max(top?.startTime ?? 0, strayMark === undefined ? (descendantsOf?.startTime ?? 0) : 0);
       const blank: ProcessEntry[] = [];
-      for (const entry of all.values()) {
+      // Without a mark to look for there is nothing to read.
+      for (const entry of marks.length === 0 ? [] : all.values()) {
         if (spared.has(entry.pid) || found.has(entry.pid) || entry.startTime < since) continue;
         if (below?.has(entry.pid) === false && !isStray(entry)) continue;
         const look = lookAt(entry, marks, isStray(entry) ? strayMark : undefined);
@@ -202,7 +203,7 @@ function aliveIn(all: ReadonlyMap<number, ProcessEntry>, { pid, startTime }: Pro
 }
 
 /** With the processes themselves. */
-function descendantsIn(all: ReadonlyMap<number, ProcessEntry>, tops: ReadonlySet<number>): Set<number> {
+export function descendantsIn(all: ReadonlyMap<number, ProcessEntry>, tops: ReadonlySet<number>): Set<number> {
   const found = new Set(tops);
   // Children have greater numbers than their parents only until the numbers wrap: so until nothing is added.
   for (let before = -1; before < found.size; ) {

@@ -48,6 +48,8 @@ export interface Supervisor {
    * @throws (rejects) {CodexdError} `draining`.
    */
   restart(why: string): Promise<void>;
+  /** From now on no life is begun; the present one goes on, for what is to be ended with its help. */
+  drain(): void;
   stop(): Promise<void>;
 }
 
@@ -241,6 +243,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return undefined;
   };
 
+  const drain = (): void => {
+    stopping = true;
+    restartTimer?.cancel();
+    readiness.changed();
+  };
+
   const readiness = createReadyWait({ clock, current: () => running, refusal, state: () => state });
 
   return {
@@ -268,10 +276,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       });
       await restart;
     },
+    drain,
     async stop() {
-      stopping = true;
-      readiness.changed();
-      restartTimer?.cancel();
+      drain();
       await life?.stop();
       change({ status: "stopped" });
     },

@@ -16,6 +16,8 @@ import type { Supervisor } from "./supervisor.ts";
 export interface SweptChild {
   /** As the supervisor's, behind a sweep. */
   start(): Promise<void>;
+  /** As the supervisor's, behind the sweep that is under way. */
+  restart(why: string): Promise<void>;
   /** A child has died, and codexd goes on. */
   died(): void;
   /** As the supervisor's, and then a sweep. */
@@ -23,7 +25,7 @@ export interface SweptChild {
 }
 
 export interface SweptChildOptions {
-  readonly supervisor: Pick<Supervisor, "start" | "stop">;
+  readonly supervisor: Pick<Supervisor, "start" | "restart" | "stop">;
   readonly leftovers: Leftovers;
   report(draft: EventDraft): void;
   /** A sweep that has failed is not the end of anything else. */
@@ -53,6 +55,10 @@ export function createSweptChild({ supervisor, leftovers, report, warn }: SweptC
     async start() {
       await sweep("daemon_started");
       if (!stopping) await supervisor.start();
+    },
+    async restart(why) {
+      await last;
+      await supervisor.restart(why);
     },
     died() {
       if (!stopping) void sweep("child_exited");

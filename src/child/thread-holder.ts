@@ -31,7 +31,7 @@ const TICKS_PER_SECOND = 100;
 export async function findThreadHolder(threadId: string, options: ThreadHolderOptions): Promise<ThreadHolder | null> {
   const { codexHome, ownPid, root = "/proc", processes = systemProcesses, filesMax = LIMITS.holderFilesMax } = options;
   if (codexHome === null) return null;
-  const home = await realpath(codexHome).catch(() => codexHome);
+  const home = await targetOf(codexHome);
   const own = new Set([ownPid, process.pid]);
   const names = (await listProcDirectory(root)).filter((name) => /^\d+$/.test(name));
   const pids = names.map(Number).filter((pid) => !own.has(pid));
@@ -72,7 +72,8 @@ async function onlyCodex(pids: readonly number[], root: string, home: string): P
   for (const pid of pids) {
     const [program = "", command = ""] = (await readProcFile(path.join(root, String(pid), "cmdline"))).split("\0");
     if (path.basename(program) !== "codex" || !SUBCOMMANDS.has(command)) continue;
-    if (homeOf(await readProcFile(path.join(root, String(pid), "environ"))) === home) found.push(pid);
+    const at = homeOf(await readProcFile(path.join(root, String(pid), "environ")));
+    if (at !== null && await targetOf(at) === home) found.push(pid);
   }
   const [only, another] = found;
   return another === undefined ? only ?? null : null;
@@ -85,6 +86,11 @@ function homeOf(environment: string): string | null {
     environment.split("\0").find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
   const userHome = valueOf("HOME");
   return valueOf("CODEX_HOME") ?? (userHome === undefined ? null : path.join(userHome, ".codex"));
+}
+
+/** Where a link leads; as it is where that cannot be told. */
+function targetOf(directory: string): Promise<string> {
+  return realpath(directory).catch(() => directory);
 }
 
 async function startOf(ticks: number, root: string): Promise<string | null> {

@@ -14,12 +14,13 @@ export function leftoversEvent(
   reason: SweepReason, { stopped, survived }: StopReport, ids: EventDetail = {},
 ): EventDraft | null {
   if (stopped.length === 0 && survived.length === 0) return null;
+  const processes = stopped.length === 1 ? "process" : "processes";
   const failed = survived.length === 0 ? "" : `; ${survived.length} could not be ended`;
   const max = LIMITS.leftoversTold;
   return {
     level: survived.length === 0 ? "info" : "warn",
     type: "processes.ended",
-    message: `ended ${stopped.length} processes that Codex's commands had left running${failed}`,
+    message: `ended ${stopped.length} ${processes} that Codex had left running${failed}`,
     detail: { ...ids, reason, stopped: stopped.slice(0, max), survived: survived.slice(0, max) },
   };
 }

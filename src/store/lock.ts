@@ -46,12 +46,24 @@ export async function acquireLock(disk: Disk, directory: string): Promise<Lock> 
  * @throws {ExitError} `held` when the system does not let it be told.
  */
 export async function readLockOwner(disk: Disk, directory: string): Promise<number | null> {
+  return (await readLockHolder(disk, directory))?.pid ?? null;
+}
+
+/** Who holds a directory; null for what it does not say. */
+export interface LockHolder {
+  readonly pid: number | null;
+  readonly host: string | null;
+}
+
+/** As `readLockOwner`, null only where nobody holds it: one that says nothing holds it all the same. */
+export async function readLockHolder(disk: Disk, directory: string): Promise<LockHolder | null> {
   const sockets = await openSocketDirectory(disk, directory);
   try {
     const newest = await newestGeneration(disk, directory);
     const answer = newest === 0 ? undefined : await probe(sockets.pathOf(nameOf(newest)));
-    const pid = answer === undefined ? undefined : parseObject(answer)?.["pid"];
-    return typeof pid === "number" ? pid : null;
+    if (answer === undefined) return null;
+    const { pid, host } = parseObject(answer) ?? {};
+    return { pid: typeof pid === "number" ? pid : null, host: typeof host === "string" ? host : null };
   } finally {
     await sockets.close();
   }

@@ -44,6 +44,15 @@ test("nothing found is nothing stopped, without waiting", async () => {
   assert.equal(clock.pending, 0);
 });
 
+test("what one look has missed the next one finds", async () => {
+  const clock = createManualClock();
+  const looks = [[entry(1)], [], [entry(2)], [], [], [entry(3)]];
+  const killed: number[] = [];
+  const processes = createTree(({ pid }) => void killed.push(pid), () => looks.shift() ?? []);
+  const report = await drive(endMarkedProcesses(["A=b"], { processes, clock }), clock);
+  assert.deepEqual([report.stopped.map(({ pid }) => pid), killed, looks.length], [[1, 2], [1, 2], 1]);
+});
+
 test("what starts others while it is ended is ended with them", async () => {
   const clock = createManualClock();
   const living = new Map([[1, entry(1)]]);

@@ -42,14 +42,23 @@ test("what never began is no death", () => {
   assert.deepEqual(new Set(told), new Set([null]));
 });
 
-test("a command line that is refused is not tried again; what only looks like one is", () => {
+test("a command line or configuration that is refused is not tried again; what only looks like one is", () => {
   const refused = "it does not take its arguments, so it is not started again";
+  const config = "it refuses its configuration, so it is not started again";
+  const untrusted = 'Error: approval_policy = "untrusted" is no longer supported; remove this setting';
   const words = ["error: unexpected argument '--nope' found", "  tip: to pass it as a value"];
   const cases: ReadonlyArray<readonly [Partial<LifeEnd>, boolean, readonly string[], string | null]> = [
     [{ exitCode: 2 }, false, words, refused],
     [{ exitCode: 2 }, true, words, null],
     [{ exitCode: 1 }, false, words, null],
     [{ exitCode: 2 }, false, ["Error: no home"], null],
+    [{ exitCode: 1 }, false, ["WARNING: proceeding", untrusted, "", "Stack backtrace:"], config],
+    [{ exitCode: 1 }, true, [untrusted], null],
+    [{ exitCode: null, signal: "SIGTERM" }, false, [untrusted], null],
+    [{ exitCode: 1 }, false, ["Error: Model provider `nope` not found"], config],
+    [{ exitCode: 1 }, false, ["Error: error parsing -c overrides: Invalid override (missing '='): foo"], refused],
+    [{ exitCode: 1 }, false, ['Error: CODEX_HOME points to "/x", but that path does not exist'], null],
+    [{ exitCode: 1 }, false, ["Error: No space left on device (os error 28)"], null],
   ];
   for (const [end, worked, stderr, outcome] of cases) {
     assert.equal(createGiveUp(createFakeClock()).after({ ...DIED, ...end }, worked, stderr), outcome);

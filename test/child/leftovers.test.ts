@@ -29,7 +29,7 @@ function setUp({ marked = [] as ProcessEntry[], below = [] as ProcessEntry[] } =
     async find(query) {
       queries.push(query);
       const found = query.root === undefined ? marked : [child, ...below];
-      return found.filter(({ pid }) => living.has(pid));
+      return found.filter(({ pid, startTime }) => living.get(pid)?.startTime === startTime);
     },
     describe: ({ pid }) => `command ${pid}`,
     signal: ({ pid }) => killed.push(pid) > 0 && living.delete(pid),
@@ -119,6 +119,14 @@ test("strays are what is older than the living child; without one, all that carr
   assert.deepEqual((await one.leftovers.endStrays()).stopped.map(({ pid }) => pid), [91, 601]);
 });
 
+test("what a stray has started is a stray too, however young it is", async () => {
+  const below = (pid: number, parentPid: number): ProcessEntry => ({ ...entry(pid), parentPid });
+  const marked = [entry(90, 499), below(700, 90), below(701, 700), below(702, CHILD)];
+  const { leftovers, spawner } = setUp({ marked });
+  spawner.spawn("codex", [], OPTIONS);
+  assert.deepEqual((await leftovers.endStrays()).stopped.map(({ pid }) => pid), [90, 700, 701]);
+});
+
 test("what was known to lie below a child is ended when it has outlived it, without any mark", async () => {
   const { leftovers, spawner, living, killed } = setUp({ marked: [entry(603)], below: [entry(601), entry(602)] });
   assert.deepEqual(await leftovers.belowChild(), [], "there is no child");
@@ -128,5 +136,5 @@ test("what was known to lie below a child is ended when it has outlived it, with
   living.delete(CHILD);
   living.set(602, entry(602, 9999));
   const report = await leftovers.endStrays([...below, entry(603)]);
-  assert.deepEqual([report.stopped.map(({ pid }) => pid), killed], [[603, 601], [603, 601]], "602 is another's by now");
+  assert.deepEqual([report.stopped.map(({ pid }) => pid), killed], [[601, 603], [601, 603]], "602 is another's by now");
 });

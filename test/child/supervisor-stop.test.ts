@@ -31,6 +31,32 @@ test("a child that goes when its stdin ends gets no signal", async () => {
   assert.deepEqual(clock.dueInMs, []);
 });
 
+test("a child that dies once codexd has been told to end is not announced to start again", async () => {
+  const { supervisor, connect, seen, clock, event } = createSupervisedChild();
+  void supervisor.start();
+  const child = await connect();
+  seen.length = 0;
+  supervisor.drain();
+  assert.equal(supervisor.current?.generation, 1, "what is to be ended with its help can be");
+  child.die(0);
+  await settle();
+  assert.deepEqual(seen, ["status stopped", "child.exited", "down"]);
+  assert.equal(event("child.exited")?.level, "info");
+  await supervisor.stop();
+  assert.deepEqual(clock.dueInMs, []);
+});
+
+test("a wait for the next child ends when codexd is told to end", async () => {
+  const { supervisor, connect, clock, seen } = createSupervisedChild();
+  void supervisor.start();
+  (await connect()).die(1);
+  await settle();
+  seen.length = 0;
+  supervisor.drain();
+  await clock.advance(LIMITS.childRestart.mostMs);
+  assert.deepEqual(seen, []);
+});
+
 test("each grace is two seconds: SIGTERM after the first, SIGKILL after the second", async () => {
   const { child, stop, clock, isStopped } = await stoppingChild();
   await clock.advance(LIMITS.childStopGraceMs - 1);

@@ -28,7 +28,11 @@ function setUp(endStrays: () => Promise<StopReport>, belowChild = async (): Prom
     },
   };
   const swept = createSweptChild({
-    supervisor: { start: async () => void seen.push("start"), stop: async () => void seen.push("stop") },
+    supervisor: {
+      start: async () => void seen.push("start"),
+      restart: async (why) => void seen.push(`restart ${why}`),
+      stop: async () => void seen.push("stop"),
+    },
     leftovers,
     report: (draft) => void events.push(draft),
     warn: (reason) => void seen.push(`warn ${reason}`),
@@ -71,6 +75,18 @@ test("a stop during the sweep of the start starts no child, and a death behind i
   sweeping.resolve(NOTHING_STOPPED);
   await Promise.all([starting, stopping]);
   assert.deepEqual(seen, ["sweep ", "stop", "sweep 8"]);
+});
+
+test("a restart that is asked for while codexd starts waits for the sweep", async () => {
+  const sweeping = createDeferred<StopReport>();
+  const { swept, seen } = setUp(() => sweeping.promise);
+  const starting = swept.start();
+  const restarting = swept.restart("asked for");
+  await settle();
+  assert.deepEqual(seen, ["sweep "]);
+  sweeping.resolve(NOTHING_STOPPED);
+  await Promise.all([starting, restarting]);
+  assert.deepEqual(seen.toSorted(), ["restart asked for", "start", "sweep "]);
 });
 
 test("a search that fails keeps nothing from starting or stopping", async () => {

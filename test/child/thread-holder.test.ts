@@ -66,6 +66,9 @@ test("a home that is a link is the one to which it leads", async (t) => {
   const { find, dir, home } = setUp(t, () => [{ pid: 30, files: [LOCK] }]);
   symlinkSync(home, path.join(dir, "link"));
   assert.equal((await find({ codexHome: path.join(dir, "link") }))?.pid, 30);
+  const only = setUp(t, (own) => [{ pid: 31, env: [`CODEX_HOME=${path.join(own, "..", "link")}`] }]);
+  symlinkSync(only.home, path.join(only.dir, "link"));
+  assert.equal((await only.find())?.pid, 31, "the holder's own may be one too");
 });
 
 test("else it is the only Codex on the same home, and of several nobody", async (t) => {

@@ -18,9 +18,14 @@ test("it has the ids it is about, and says how many survived", () => {
   const stop = { stopped: processes(2), survived: processes(1) };
   assert.deepEqual(leftoversEvent("interrupted", stop, { sessionId: "session-1" }), {
     level: "warn", type: "processes.ended",
-    message: "ended 2 processes that Codex's commands had left running; 1 could not be ended",
+    message: "ended 2 processes that Codex had left running; 1 could not be ended",
     detail: { sessionId: "session-1", reason: "interrupted", ...stop },
   });
+});
+
+test("one is one", () => {
+  assert.equal(leftoversEvent("child_exited", { stopped: processes(1), survived: [] })?.message,
+    "ended 1 process that Codex had left running");
 });
 
 test(`it names ${LIMITS.leftoversTold} processes at most, and counts them all`, () => {
