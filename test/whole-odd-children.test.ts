@@ -4,42 +4,23 @@
 // serve most of the tests: whatever a child does, the next turn works.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { LIMITS } from "../src/core/limits.ts";
-import { startDaemon, type Daemon, type DaemonOptions, type Refusal } from "./support/daemon.ts";
+import type { CompatReport } from "../src/core/status.ts";
+import type { Daemon, DaemonOptions, Refusal } from "./support/daemon.ts";
 import { childPid, createSession, eventsOf, isAlive, runTurn } from "./support/daemon-calls.ts";
-import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./support/fake-codex.ts";
 import { readJournal } from "./support/journal-reader.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
-const daemons: Daemon[] = [];
-const directories: Array<() => void | Promise<void>> = [];
-
-// The daemons first: a directory must not come back behind its removal.
-after(async () => {
-  for (const daemon of daemons) await daemon.kill("SIGKILL");
-  for (const remove of directories) await remove();
-});
-
-function optionsFor(fake: FakeCodexOptions = {}): DaemonOptions {
-  const stateDir = makeTempDir({ after: (remove) => void directories.push(remove) });
-  const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
-  return { stateDir, env, flags: fakeCodexFlags, program: "src" };
-}
-
-async function start(options: DaemonOptions): Promise<Daemon> {
-  const daemon = await startDaemon(options);
-  daemons.push(daemon);
-  return daemon;
-}
+const daemons = createWholeDaemons({ after });
 
 describe("a child that", { concurrency: true }, () => {
-  const options = optionsFor();
+  const options = daemons.withFakeCodex();
   let daemon: Daemon;
   before(async () => {
-    daemon = await start(options);
+    daemon = await daemons.start(options);
   });
 
   test("floods stderr disturbs no turn: few events, the rest counted, the newest of it in its log", async () => {
@@ -80,19 +61,42 @@ describe("a child that", { concurrency: true }, () => {
     assert.equal((await daemon.get<{ turns: unknown[] }>(route)).data.turns.length, 1);
   });
 
-  test("sends a line of 40 MB is listened to: one large event, and the turn goes on", async () => {
+  test("lacks a method that codexd uses is told by the name of the feature; any other method is not", async () => {
+    for (const method of ["fake/nothing", "model/list", "model/list"]) {
+      const { status, data } = await daemon.post<Refusal>("/v1/codexd/rpc", { method });
+      assert.deepEqual([status, data.error], [502, "app_server_error"]);
+    }
+    const { data: { compat } } = await daemon.get<{ compat: CompatReport }>("/v1/codexd/status");
+    assert.deepEqual([compat.status, compat.missing], ["degraded", ["models"]]);
+  });
+
+  test("sends a line of 40 MB is listened to: an event, its detail in a file, and the turn goes on", async () => {
     const session = await createSession(daemon);
     assert.equal((await runTurn(daemon, session, "BIGLINE=40000000 DELTAS=1")).status, "completed");
-    const [large] = await eventsOf(daemon, "app-server.notification", (events) =>
+    const notices = await eventsOf(daemon, "app-server.notification", (events) =>
       events.some(({ detail }) => detail["notificationMethod"] === "fake/bigLine"));
+    const large = notices.find(({ detail }) => detail["notificationMethod"] === "fake/bigLine");
     assert.ok(large !== undefined);
+    const { seq, detail } = large;
+    assert.deepEqual([detail["truncated"], detail.threadId, detail["params"]], [true, session.threadId, {
+      threadId: session.threadId,
+    }]);
+    const file = path.join(options.stateDir, "logs", String(detail["detailFile"]));
+    const { size, mode } = statSync(file);
+    assert.deepEqual([size, mode & 0o777], [detail["detailBytes"], 0o600]);
+    const answer = await daemon.get<{ detail: { params: { text: string } } }>(`/v1/codexd/events/${seq}/detail`);
+    assert.equal(answer.data.detail.params.text, "b".repeat(40_000_000));
+    const unknown = await daemon.get<Refusal>("/v1/codexd/events/999999/detail");
+    assert.deepEqual([unknown.status, unknown.data.error], [404, "not_found"]);
+    const wrong = await daemon.get<Refusal>("/v1/codexd/events/first/detail");
+    assert.deepEqual([wrong.status, wrong.data.error], [400, "bad_request"]);
   });
 });
 
 describe("a child that goes", { concurrency: true }, () => {
   test("in mid-turn, deaf, or with an endless line, is told with its reason, and its turn ends once", async (t) => {
-    const options = optionsFor();
-    const daemon = await start(options);
+    const options = daemons.withFakeCodex();
+    const daemon = await daemons.start(options);
     const session = await createSession(daemon);
     await runTurn(daemon, session, "DELTAS=1");
     const deaths: ReadonlyArray<readonly [name: string, prompt: string, told: RegExp]> = [
@@ -118,7 +122,7 @@ describe("a child that goes", { concurrency: true }, () => {
   });
 
   test("an answer of more than 64 MiB is its caller's loss alone", async () => {
-    const daemon = await start(optionsFor());
+    const daemon = await daemons.start(daemons.withFakeCodex());
     const body = { method: "fake/big", params: { bytes: 68_000_000 } };
     const { status, data } = await daemon.post<Refusal>("/v1/codexd/rpc", body);
     assert.deepEqual([status, data.error], [502, "app_server_error"]);
@@ -127,7 +131,8 @@ describe("a child that goes", { concurrency: true }, () => {
   });
 
   test("at once, for ever, ends failed, with its last words, in readyz and in every call", async () => {
-    const daemon = await start(optionsFor({ earlyExit: "Error: no longer supported; remove this setting" }));
+    const earlyExit = "Error: no longer supported; remove this setting";
+    const daemon = await daemons.start(daemons.withFakeCodex({ earlyExit }));
     const [failed] = await eventsOf(daemon, "child.failed", (events) => events.length > 0);
     assert.match(failed?.message ?? "", /remove this setting/);
     const ready = await daemon.get<Refusal>("/readyz");
@@ -142,8 +147,8 @@ describe("a child that goes", { concurrency: true }, () => {
   });
 
   test("only by SIGKILL is sent it after its graces, and the daemon ends in order", async () => {
-    const options = optionsFor({ stubborn: true });
-    const daemon = await start(options);
+    const options = daemons.withFakeCodex({ stubborn: true });
+    const daemon = await daemons.start(options);
     await createSession(daemon);
     const pid = await childPid(daemon);
     assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });

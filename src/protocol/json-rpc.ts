@@ -45,20 +45,33 @@ export function parseRpcLine(text: string): RpcIncoming {
 
 /** One line with its newline; `params` is always there, because the app-server refuses a request without. */
 export function encodeRequest(id: RpcId, method: string, params: RpcParams): string {
-  return `${JSON.stringify({ id, method, params })}\n`;
+  return encodeLine({ id, method, params });
 }
 
 export function encodeNotification(method: string, params?: RpcParams): string {
-  return `${JSON.stringify(params === undefined ? { method } : { method, params })}\n`;
+  return encodeLine(params === undefined ? { method } : { method, params });
 }
 
 /** An undefined `result` goes out as null: an answer without a result would be none. */
 export function encodeResult(id: RpcId, result: unknown): string {
-  return `${JSON.stringify({ id, result: result ?? null })}\n`;
+  return encodeLine({ id, result: result ?? null });
 }
 
 export function encodeError(id: RpcId, code: number, message: string): string {
-  return `${JSON.stringify({ id, error: { code, message } })}\n`;
+  return encodeLine({ id, error: { code, message } });
+}
+
+/** A backslash that stands for itself, or half of a character: JSON.stringify escapes a surrogate that stands alone. */
+const HALF_CHARACTER = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
+
+/**
+ * Codex drops a line in which half of a character is escaped, and never answers it (measured): such a half, which is
+ * what a text has that was cut within an emoji, goes out as U+FFFD.
+ */
+function encodeLine(message: Record<string, unknown>): string {
+  const text = JSON.stringify(message);
+  const whole = text.includes("\\ud") ? text.replace(HALF_CHARACTER, (it) => (it === "\\\\" ? it : "\ufffd")) : text;
+  return `${whole}\n`;
 }
 
 function classify(message: Record<string, unknown>): RpcIncoming | undefined {

@@ -1,4 +1,5 @@
-// How the versions of Codex differ where codexd relies on it: said by the app-server itself, without codexd.
+// How the versions of Codex differ where codexd relies on it, and what they all refuse, drop or die of: said by the
+// app-server itself, without codexd.
 //
 // A row that fails means that Codex has changed, or that a new version is to be measured; the tests of codexd's own
 // behaviour are the same for all versions.

@@ -57,16 +57,6 @@ describe("a real Codex that does not start as it should", () => {
   });
   after(() => real.remove());
 
-  /** Breaks something, restarts Codex until it says `words`, mends it, and waits for a life that works. */
-  const diesSaying = async (words: RegExp, spoil: () => void, mend: () => void): Promise<void> => {
-    spoil();
-    const restarted = restart(daemon);
-    const exited = await stream.waitFor(({ type, message }) => type === "child.exited" && words.test(message));
-    mend();
-    assert.equal(exited.detail["exitCode"], 1);
-    assert.equal((await restarted).status, "running");
-  };
-
   const skip = process.platform !== "linux" || !existsSync(wrapper) || process.env["CODEX_BIN"] !== undefined;
   test("one process, which a SIGKILL ends, is started and not npm's wrapper [trap 0.1]", { skip }, async () => {
     await createSession(daemon);
@@ -81,13 +71,22 @@ describe("a real Codex that does not start as it should", () => {
   test("a home that is not there is told in Codex's words, and tried again [trap 0.2]", { skip: OLD }, async () => {
     const home = homeOf(real);
     const words = /exited with code 1; it said: .*CODEX_HOME points to .* but that path does not exist$/;
-    await diesSaying(words, () => renameSync(home, `${home}-away`), () => renameSync(`${home}-away`, home));
+    renameSync(home, `${home}-away`);
+    const restarted = restart(daemon);
+    const exited = await stream.waitFor(({ type, message }) => type === "child.exited" && words.test(message));
+    renameSync(`${home}-away`, home);
+    assert.equal(exited.detail["exitCode"], 1);
+    assert.equal((await restarted).status, "running");
   });
 
-  test("a configuration that is refused before the handshake is told too [trap 0.5]", { skip: OLD }, async () => {
-    const words = /exited with code 1; it said: .*approval_policy = "untrusted" is no longer supported/;
-    const spoil = (): void => writeFileSync(configFile, `approval_policy = "untrusted"\n${config}`);
-    await diesSaying(words, spoil, () => writeFileSync(configFile, config));
+  test("a configuration that is refused is told, and not tried again [trap 0.5]", { skip: OLD }, async () => {
+    writeFileSync(configFile, `approval_policy = "untrusted"\n${config}`);
+    const { status, exitCode, lastError } = await restart(daemon);
+    assert.deepEqual([status, exitCode], ["failed", 1]);
+    writeFileSync(configFile, config);
+    const words = /approval_policy = "untrusted" is no longer .*; it refuses its configuration, so it is not started/;
+    assert.match(lastError ?? "", words);
+    assert.equal((await restart(daemon)).status, "running");
   });
 
   test("a configuration that cannot be read fails what needs it, and is read anew each time [trap 0.4]", async () => {

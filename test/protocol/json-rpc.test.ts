@@ -60,9 +60,13 @@ test("what is sent is one line each, with what the app-server demands", () => {
   assert.equal(encodeError(7, -32601, "unsupported"), '{"id":7,"error":{"code":-32601,"message":"unsupported"}}\n');
 });
 
-test("a lone surrogate goes out escaped, so that the line is valid UTF-8 and comes back as it was", () => {
-  const line = encodeRequest(1, "m\ud800", { text: "\udc00 \ud83d\ude00" });
+test("half of a character goes out as U+FFFD, whole ones and written escapes as they are", () => {
+  const line = encodeRequest(1, "m\ud800", { "\udfff": "\udc00 \ud83d\ude00 \\ud800 \\\udbff" });
   assert.equal(Buffer.from(line).toString("utf8"), line);
   const back = parseRpcLine(line.trimEnd());
-  assert.deepEqual(back, { kind: "request", id: 1, method: "m\ud800", params: { text: "\udc00 \ud83d\ude00" } });
+  const params = { "\ufffd": "\ufffd \ud83d\ude00 \\ud800 \\\ufffd" };
+  assert.deepEqual(back, { kind: "request", id: 1, method: "m\ufffd", params });
+  assert.equal(encodeResult(0, { text: "\ud800" }), '{"id":0,"result":{"text":"\ufffd"}}\n');
+  assert.equal(encodeNotification("n\udc00"), '{"method":"n\ufffd"}\n');
+  assert.equal(encodeError(2, 1, "\ud800\ud800"), '{"id":2,"error":{"code":1,"message":"\ufffd\ufffd"}}\n');
 });

@@ -20,6 +20,8 @@ export interface AppServerProbe {
   readonly noise: readonly string[];
   /** Sends a request and resolves with its whole answer. */
   call(method: string, params: Record<string, unknown>): Promise<Heard>;
+  /** Writes what is no call of a well-behaved client; without its newline. */
+  send(line: string | Uint8Array): void;
   /** Answers a request of the app-server. */
   answer(id: number, result: Record<string, unknown>): void;
   /** The first message behind the `skip` oldest that `matches`. */
@@ -73,6 +75,10 @@ export function spawnAppServer(
       const id = nextId++;
       child.stdin.write(`${JSON.stringify({ id, method, params })}\n`);
       return waitFor((message) => message.id === id && message.method === undefined);
+    },
+    send(line) {
+      child.stdin.write(line);
+      child.stdin.write("\n");
     },
     answer: (id, result) => void child.stdin.write(`${JSON.stringify({ id, result })}\n`),
     waitFor,

@@ -34,7 +34,7 @@ export const CODEX_TRAPS: Readonly<Record<string, string>> = {
   "2.4": "a new thread is not on disk before its first turn, and lost at a restart",
   "2.5": "after a restart turn/start fails until the thread is resumed",
   "2.6": "resume without excludeTurns sends the whole history, and a notification of its deprecation",
-  "2.7": "the item ids of a history are others in 0.116 than those of the stream",
+  "2.7": "in 0.116 the item ids of a history are others than those of the stream, and its commands are left out",
   "2.8": "a resumed thread that runs sends deltas of items that were never started for this client",
   "2.9": "overrides on a loaded thread's resume are ignored without a word",
   "2.10": "0.116 resumes a thread with the configuration's policy and sandbox, not with the thread's",
