@@ -7,7 +7,7 @@ import path from "node:path";
 import type { CodexdClient } from "../client/api.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { SANDBOX_MODES } from "../core/records.ts";
-import type { CreateSessionInput, TurnOverrides } from "../core/requests.ts";
+import type { CreateSessionInput, StartTurnInput, TurnOverrides } from "../core/requests.ts";
 import { APPROVE_MODES, type ApproveMode } from "./approval-desk.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest } from "./command.ts";
 import { namedUrl } from "./find-daemon.ts";
@@ -24,7 +24,7 @@ export interface SendRequest {
   readonly sessionId: string | null;
   /** Of a new one. */
   readonly session: CreateSessionInput;
-  readonly turn: TurnOverrides;
+  readonly turn: TurnOverrides & Pick<StartTurnInput, "whenBusy">;
   readonly approve: ApproveMode;
   readonly json: boolean;
   readonly close: boolean;
@@ -43,6 +43,7 @@ export async function readSendRequest(context: CliContext): Promise<SendRequest>
   const cwd = given === undefined && sessionId !== null ? undefined : path.resolve(io.platform.cwd, given ?? "");
   const [model, effort] = [flagValue(request, "model"), flagValue(request, "effort")];
   const approvalPolicy = flagValue(request, "approval-policy");
+  const whenBusy = hasFlag(request, "queue") ? "queue" : undefined;
   const outputSchema = await readOutputSchema(context);
   const images = await imagePaths(context);
   // Last, because it may wait for a person who types.
@@ -51,7 +52,7 @@ export async function readSendRequest(context: CliContext): Promise<SendRequest>
   const session = { cwd, model, reasoningEffort: effort, approvalPolicy, sandbox };
   return {
     prompt, images, sessionId, approve, session,
-    turn: sessionId === null ? { outputSchema } : { cwd, model, effort, approvalPolicy, outputSchema },
+    turn: sessionId === null ? { outputSchema } : { cwd, model, effort, approvalPolicy, outputSchema, whenBusy },
     uploads: namedUrl(context) !== null,
     json: hasFlag(request, "json"), close: hasFlag(request, "close"),
   };

@@ -36,6 +36,7 @@ export const sendCommand: CommandSpec = {
   ].join(""),
   flags: [
     { name: "session", takes: "ID", summary: "go on with this session; a new one by default" },
+    { name: "queue", takes: null, summary: "where a turn runs in the session, wait for its end" },
     { name: "cwd", takes: "DIR", summary: "where it works; of a new session the current directory by default" },
     { name: "model", takes: "NAME", summary: "the model" },
     { name: "effort", takes: "WORD", summary: "how much it is to think" },
@@ -92,6 +93,8 @@ async function send(sending: Sending): Promise<ExitCode> {
     interruption.arm(() => void endTurn(starting, desk, sending));
     const { submissionId, turnId } = await starting;
     own = true;
+    const waits = asked.turn.whenBusy === "queue" && turnId === null;
+    if (waits && !asked.json) screen.note(`${submissionId ?? "it"} is queued behind another turn of the session`);
     const end = await printTurn({ sessionId, submissionId, turnId }, headSeq, desk, sending);
     interruption.disarm();
     await desk.close();

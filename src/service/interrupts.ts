@@ -11,6 +11,7 @@ import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
+import { isWaiting } from "./open-turn.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import { refusalOf } from "./threads.ts";
@@ -24,6 +25,8 @@ export interface Interrupts {
    *   carried out when Codex answers.
    */
   interrupt(turn: OpenTurn): Promise<TurnRecord | null>;
+  /** Ends every open turn but those that can still wait: codexd stops, and they outlive it. Rejects never. */
+  interruptAll(): Promise<void>;
 }
 
 /** How long one try may take before it is made again. */
@@ -76,27 +79,32 @@ export function createInterrupts(appServer: AppServerGate, clock: Clock, open: O
     open.finish(turn, { status: "interrupted", error });
   };
 
+  const interrupt: Interrupts["interrupt"] = async (turn) => {
+    turn.interruptRequested = true;
+    const giveUpAt = clock.monotonic() + LIMITS.interruptMs;
+    const left = (): number => Math.max(0, giveUpAt - clock.monotonic());
+    await within(clock, turn.answered, left());
+    let last: Try = "none";
+    while (turn.phase === "accepted" && left() > 0) {
+      last = await tryUntilEnded(turn);
+      if (last === "taken" || last === "lost") break;
+      await within(clock, turn.ended, LIMITS.interruptRetryMs);
+    }
+    // A turn that has begun and that Codex denies to the last is as lost as one that it has forgotten.
+    if (last === "lost" || (last === "none" && turn.phase === "accepted" && turn.receipt.started)) endLost(turn);
+    const ended = await within(clock, turn.ended, left());
+    if (ended !== undefined) return ended;
+    if (turn.phase === "accepted" && (await isIdle(turn))) endLost(turn);
+    if (turn.ended.isSet) return turn.ended.value ?? null;
+    const { submissionId, turnId } = turn.record;
+    const message = `the turn still runs ${LIMITS.interruptMs} ms after it was to be interrupted`;
+    throw new CodexdError("timeout", message, { submissionId, turnId });
+  };
+
   return {
-    async interrupt(turn) {
-      turn.interruptRequested = true;
-      const giveUpAt = clock.monotonic() + LIMITS.interruptMs;
-      const left = (): number => Math.max(0, giveUpAt - clock.monotonic());
-      await within(clock, turn.answered, left());
-      let last: Try = "none";
-      while (turn.phase === "accepted" && left() > 0) {
-        last = await tryUntilEnded(turn);
-        if (last === "taken" || last === "lost") break;
-        await within(clock, turn.ended, LIMITS.interruptRetryMs);
-      }
-      // A turn that has begun and that Codex denies to the last is as lost as one that it has forgotten.
-      if (last === "lost" || (last === "none" && turn.phase === "accepted" && turn.receipt.started)) endLost(turn);
-      const ended = await within(clock, turn.ended, left());
-      if (ended !== undefined) return ended;
-      if (turn.phase === "accepted" && (await isIdle(turn))) endLost(turn);
-      if (turn.ended.isSet) return turn.ended.value ?? null;
-      const { submissionId, turnId } = turn.record;
-      const message = `the turn still runs ${LIMITS.interruptMs} ms after it was to be interrupted`;
-      throw new CodexdError("timeout", message, { submissionId, turnId });
+    interrupt,
+    async interruptAll() {
+      await Promise.allSettled(open.all().filter((turn) => !isWaiting(turn)).map(interrupt));
     },
   };
 }

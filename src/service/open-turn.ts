@@ -7,6 +7,8 @@
 import { isoTime, type Clock } from "../base/clock.ts";
 import { createLatch, type Latch } from "../base/latch.ts";
 import type { SessionRecord, TurnError, TurnRecord } from "../core/records.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
+import type { Keeping } from "./idempotency.ts";
 import { createReceipt, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import { emptyTurn } from "./turn-records.ts";
 
@@ -33,10 +35,17 @@ export interface OpenTurn {
   asked: boolean;
   /** What the turn's overrides change on its session once Codex has accepted them. */
   readonly applyOverrides: SessionChange;
+  /** Keeps the acceptance in the lines that make it, where its request bears a key. */
+  readonly keeping: Keeping<AcceptedTurn> | undefined;
   /** Set when the turn has left `reserved` and `submitted`, whichever way. */
   readonly answered: Latch<true>;
   /** Set to the final record; to null when a reservation was given up before anything was written. */
   readonly ended: Latch<TurnRecord | null>;
+}
+
+/** Codex has not been asked for it, and it can still wait: also in the moment when its thread is loaded for it. */
+export function isWaiting({ phase, waited }: Pick<OpenTurn, "phase" | "waited">): boolean {
+  return phase === "queued" || (phase === "reserved" && waited);
 }
 
 export type SessionChange = (session: SessionRecord) => SessionRecord;
@@ -58,11 +67,12 @@ export type Opening = [
   record: Partial<TurnRecord>,
   phase: TurnPhase,
   applyOverrides: SessionChange,
-  receipt?: Receipt,
+  receipt?: Receipt | undefined,
+  keeping?: Keeping<AcceptedTurn> | undefined,
 ];
 
 export function createOpenTurn(clock: Clock, ...opening: Opening): OpenTurn {
-  const [session, record, phase, applyOverrides, receipt = createReceipt()] = opening;
+  const [session, record, phase, applyOverrides, receipt = createReceipt(), keeping] = opening;
   return {
     record: { ...emptyTurn(session), startedAt: isoTime(clock.now()), ...record },
     phase,
@@ -75,6 +85,7 @@ export function createOpenTurn(clock: Clock, ...opening: Opening): OpenTurn {
     innerTurnId: null,
     asked: phase === "accepted",
     applyOverrides,
+    keeping,
     answered: createLatch<true>(),
     ended: createLatch<TurnRecord | null>(),
   };

@@ -1,6 +1,6 @@
 // The open turns as the watch of quiet work sees them, and what becomes of one that was quiet for too long.
 //
-// Deliberately not when (stall-watch.ts) and not how Codex is made to end it (interrupts.ts). Invariants: a turn that
+// Deliberately not when (stall-watch.ts) and not how it is ended (turn-stop.ts). Invariants: a turn that
 // waits for a person is never told of; one that was ended for its silence says so in its receipt, unless it has ended
 // by itself after all, or somebody else had asked for its end before.
 
@@ -8,21 +8,18 @@ import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
 import type { Logger } from "../base/log.ts";
 import type { AppServerGate } from "./app-server.ts";
-import type { Interrupts } from "./interrupts.ts";
 import { activityOf, type Activity } from "./liveness.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { Quiet } from "./stall-watch.ts";
 import type { CodexdStore } from "./tables.ts";
-import type { TurnLeftovers } from "./turn-leftovers.ts";
 import { idsOf } from "./turn-records.ts";
+import type { StopTurn } from "./turn-stop.ts";
 
 export interface QuietTurnsOptions {
   readonly store: Pick<CodexdStore, "append">;
   readonly open: Pick<OpenTurns, "all" | "onEnding">;
-  readonly interrupts: Pick<Interrupts, "interrupt">;
-  /** What Codex leaves running behind an interrupt; undefined where nobody can end it. */
-  readonly leftovers?: Pick<TurnLeftovers, "look" | "end"> | undefined;
+  readonly stop: StopTurn;
   readonly appServer: Pick<AppServerGate, "current">;
   readonly log: Logger;
 }
@@ -36,7 +33,7 @@ const DOING: Record<Exclude<Activity, "awaiting_approval">, string> = {
 
 /** What to give to `createStallWatch`; called once. */
 export function createQuietTurns(options: QuietTurnsOptions): () => Quiet[] {
-  const { store, open, interrupts, leftovers, appServer, log } = options;
+  const { store, open, stop, appServer, log } = options;
   /** Those that are ended for their silence, and for how long each had been quiet. */
   const silenced = new WeakMap<OpenTurn, number>();
   const asked = new WeakSet<OpenTurn>();
@@ -47,19 +44,13 @@ export function createQuietTurns(options: QuietTurnsOptions): () => Quiet[] {
     turn.receipt.error = ownTurnError("stalled", `the turn was interrupted: it had been quiet for ${quietMs} ms`);
   });
 
-  const end = async (turn: OpenTurn): Promise<void> => {
-    const seen = await leftovers?.look(idsOf(turn.record));
-    await interrupts.interrupt(turn);
-    await leftovers?.end(idsOf(turn.record), seen);
-  };
-
   const interrupt = (turn: OpenTurn, quietMs: number): void => {
     // While nothing is connected nobody knows whether it is quiet.
     if (appServer.current === undefined || asked.has(turn)) return;
     if (turn.interruptRequested && !silenced.has(turn)) return;
     asked.add(turn);
     if (!silenced.has(turn)) silenced.set(turn, quietMs);
-    end(turn).catch((error: unknown) => {
+    stop(turn).catch((error: unknown) => {
       // It is tried again at the next look: a Codex that does not answer may do so later.
       asked.delete(turn);
       const { submissionId, turnId } = turn.record;

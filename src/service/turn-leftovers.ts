@@ -49,7 +49,7 @@ export interface TurnLeftovers {
 export function createTurnLeftovers(options: TurnLeftoversOptions): TurnLeftovers {
   const { store, appServer, index, open, processes } = options;
 
-  /** 0.116 has no such method, an adapter may have none, and a child that dies takes its own commands with it. */
+  /** An adapter may have no such method, and a child that dies takes its own commands with it. */
   const askCodex = async (threadId: string): Promise<void> => {
     const server = appServer.current;
     if (server === undefined || !index.isLoaded(threadId, server.generation)) return;

@@ -3,6 +3,7 @@
 // Deliberately not: who may begin (turns.ts) and who waits (turn-queue.ts). Invariant: a turn is in the journal before
 // Codex is asked, and Codex is asked once, so that no crash can run a turn twice or lose one that was accepted.
 
+import { DecodeError } from "../base/decode.ts";
 import { readTurnId, turnStartParams, type InputItem, type TurnOverrides } from "../codex/methods.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { RunningAppServer } from "./app-server.ts";
@@ -99,7 +100,8 @@ export function closedError(sessionId: string): CodexdError {
 
 /** How a turn that could not be started has ended: by the end of the child or of codexd, or as a failure of its own. */
 export function outcomeOf(error: unknown, isDraining: boolean): TurnOutcome {
-  const code = error instanceof CodexdError ? error.code : "internal_error";
+  const code = error instanceof CodexdError ? error.code
+    : error instanceof DecodeError ? "bad_request" : "internal_error";
   const cut = isCut(error);
   const reason = cut ? (isDraining ? "daemon_stopped" : "child_exited") : code;
   return { status: cut ? "interrupted" : "failed", error: ownTurnError(reason, errorMessage(error)) };

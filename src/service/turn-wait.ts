@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { createLatch } from "../base/latch.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { Approvals } from "./approvals.ts";
-import type { OpenTurn } from "./open-turns.ts";
+import { isWaiting, type OpenTurn } from "./open-turn.ts";
 import type { TurnWait } from "./services.ts";
 import { within } from "./wait.ts";
 import type { WorkGate } from "./work-gate.ts";
@@ -39,7 +39,7 @@ export function createTurnWait({ clock, approvals, gate, remote = false }: TurnW
     const leaveEnd = turn.ended.onSet(() => over.set([]));
     // The daemon's stop ends the waiting for what outlives it, while there is a connection to answer on.
     const leaveGate = gate.onDrain(() => {
-      if (remote || turn.phase === "queued" || (turn.phase === "reserved" && turn.waited)) over.set([]);
+      if (remote || isWaiting(turn)) over.set([]);
     });
     const leavePending = waitFor === "approval" ? approvals.onPending(look) : () => undefined;
     try {

@@ -50,6 +50,16 @@ describe("send", () => {
     });
   });
 
+  test("with --queue waits for the turn that runs, and says so where it has to", async (t) => {
+    for (const [turnId, said] of [[null, "codexd: sub_1 is queued behind another turn of the session\n"], ["t1", ""]]) {
+      const accepted = { type: "turn.accepted", detail: { submissionId: "sub_1", turnId: "t1" } };
+      const answers = sendAnswers(accepted, finished());
+      const { command, daemon } = await commandsOn(t, { ...answers, "POST /turn": { ...STARTED, turnId } });
+      const { code, err } = await command(["send", "--session", "ses_1", "x", "--queue"]);
+      assert.deepEqual([code, err, bodyOf(daemon.seen, "/v1/codexd/turn").whenBusy], [0, said, "queue"]);
+    }
+  });
+
   test("streams to a terminal, where a remark does not stand in the middle of a line", async (t) => {
     const { command } = await commandsOn(t, sendAnswers(
       agent.delta("m1", "He"), { type: "turn.accepted", detail: { submissionId: "sub_1", turnId: "t1" } },

@@ -11,6 +11,7 @@ import { LIMITS } from "../../src/core/limits.ts";
 import { NOTHING_STOPPED } from "../../src/core/processes.ts";
 import { createInterrupts } from "../../src/service/interrupts.ts";
 import { createQuietTurns } from "../../src/service/quiet-turns.ts";
+import { createTurnStop } from "../../src/service/turn-stop.ts";
 import { createStallWatch } from "../../src/service/stall-watch.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createServiceRig } from "../support/service-rig.ts";
@@ -33,7 +34,8 @@ async function running(t: TestContext, { interruptMs = null as number | null, re
       return NOTHING_STOPPED;
     },
   };
-  const look = createQuietTurns({ store: rig.store, open: rig.open, interrupts, leftovers, appServer: rig.codex, log });
+  const stop = createTurnStop({ queue: rig.queue, interrupts, leftovers });
+  const look = createQuietTurns({ store: rig.store, open: rig.open, stop, appServer: rig.codex, log });
   const stalls = createStallWatch({ stallWarnMs: WARN_MS, stallInterruptMs: interruptMs, clock, look });
   stalls.begin();
   t.after(() => stalls.stop());

@@ -14,6 +14,7 @@ import { createTakeUp, type TakeUp } from "../../src/service/take-up.ts";
 import { createThreads, type ThreadsOptions } from "../../src/service/threads.ts";
 import { createTurnQueue, type TurnQueue } from "../../src/service/turn-queue.ts";
 import { createTurnStart } from "../../src/service/turn-start.ts";
+import { createTurnStop } from "../../src/service/turn-stop.ts";
 import { createTurns } from "../../src/service/turns.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import type { SessionRecord } from "../../src/core/records.ts";
@@ -90,21 +91,21 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const interrupts = createInterrupts(codex, clock, open);
   const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default", ...holder });
   const begin = createTurnStart({ open, threads, index, interrupts, gate, remote });
-  const queue = createTurnQueue({ store, open, gate, appServer: codex, clock, start: begin });
+  const uploaded = new Map<string, string>();
+  const items = createInputItems({
+    defaultCwd: "/default", remote,
+    uploads: { pathOf: async (sessionId, uploadId) => uploaded.get(`${sessionId}/${uploadId}`) ?? null },
+  });
+  const queue = createTurnQueue({ store, open, gate, appServer: codex, clock, start: begin, items, remote });
   const { processes } = options;
   const left = processes === undefined ? {}
     : { leftovers: createTurnLeftovers({ store, appServer: codex, index, open, processes }) };
+  const stop = createTurnStop({ queue, interrupts, ...left });
   const sessions = createSessions({
-    store, open, threads, index, appServer: codex, interrupts, queue, gate, clock, uuid, remote, ...left,
+    store, open, threads, index, appServer: codex, queue, stop, gate, clock, uuid, remote, ...left,
   });
-  const uploaded = new Map<string, string>();
   const turns = createTurns({
-    store, open, threads, interrupts, gate, begin, queue, remote, ...left,
-    items: createInputItems({
-      defaultCwd: "/default", remote,
-      uploads: { pathOf: async (sessionId, uploadId) => uploaded.get(`${sessionId}/${uploadId}`) ?? null },
-    }),
-    wait: createTurnWait({ clock, approvals, gate }),
+    store, open, threads, gate, begin, queue, stop, remote, items, wait: createTurnWait({ clock, approvals, gate }),
   });
   const takeUp = createTakeUp({
     store, open, threads, interrupts, approvals, appServer: codex, clock, explain: (outcome) => outcome,
