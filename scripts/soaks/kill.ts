@@ -1,16 +1,18 @@
 // The soak `kill`: kill -9 of the daemon in mid-turn, in its start and in its recovery, on the real Codex.
 //
-// Each trial ends one daemon at a seeded moment, starts the next one on the same files, and asks an independent reader
-// and the API whether anything that was told is lost. A trial that finds a problem counts as one failure, and the next
-// one begins on an empty directory.
+// Each trial ends one daemon at a seeded moment, holds what was told against the files (test/support/torture-judge.ts),
+// starts the next one on them, and asks the API and an independent reader what has become of the turn. A trial that
+// finds a problem counts as one failure, and the next one begins on an empty directory.
 
 import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import type { Daemon } from "../../test/support/daemon.ts";
 import { openEventStream, type EventStream } from "../../test/support/event-stream.ts";
 import { readJournal } from "../../test/support/journal-reader.ts";
 import { createSession, endOfTurn, prepareRealCodex, runTurn, type RealCodex } from "../../test/support/real-codex.ts";
+import { TortureJudge } from "../../test/support/torture-judge.ts";
 import { createSeeded } from "../seeded.ts";
 import type { SoakOptions, SoakResult } from "../soak.ts";
+import { bar, endedOnce, pause, takesTurn, verdict } from "../soak-trials.ts";
 
 type Phase = "start" | "recovery" | "turn";
 
@@ -23,6 +25,7 @@ interface Trial {
 /** What a trial works on; replaced when the trial before it found a problem or wants an empty directory. */
 interface Bench {
   readonly real: RealCodex;
+  readonly judge: TortureJudge;
   daemon: Daemon;
   session: SessionRecord;
 }
@@ -53,6 +56,9 @@ type Histogram = Record<Witness["hit"], number> & { tenths: number[] };
 const LONG_TURN = "DELTAS=5000 RATE=2000";
 /** From the request to the last delta at 2,000 a second. */
 const TURN_MS = 2500;
+/** The defaults, of which a trial comes nowhere near. */
+const JOURNAL_BYTES = 2 ** 30;
+const KEEP_RECORDS = 10_000;
 /** Parts of the trials, and what must really have been hit: 35 and 10 of 50. */
 const SHARES = { start: 0.12, recovery: 0.16 } as const;
 const HITS_MIN = { turn: 0.7, startOrRecovery: 0.2 } as const;
@@ -77,6 +83,7 @@ export async function run({ n, seed, log }: SoakOptions): Promise<SoakResult> {
         const witness = await killOnce(bench, trial, pace);
         hits.push({ hit: witness.hit, moment: trial.moment });
         told += witness.streams.reduce((sum, { seen }) => sum + seen.length, 0);
+        problems.push(...judgeKilled(bench, witness));
         const began = performance.now();
         bench.daemon = await bench.real.start();
         pace.recovery = performance.now() - began;
@@ -97,11 +104,6 @@ export async function run({ n, seed, log }: SoakOptions): Promise<SoakResult> {
   log(`${told} events had been told to clients before their daemon was killed`);
   const detail = { told, ...summarize(hits, log) };
   return { failures: failures + missedShares(detail, n, log), detail };
-}
-
-function verdict(problems: readonly string[]): string {
-  if (problems.length === 0) return "ok";
-  return `${problems.length} problems: ${problems.slice(0, 5).join("; ")}`;
 }
 
 function planTrials(n: number, seed: number): Trial[] {
@@ -130,7 +132,9 @@ async function openBench(trial: Trial, pace: Pace, hits: Kill[]): Promise<Bench>
     const session = await createSession(daemon);
     const turn = await runTurn(daemon, session.sessionId, "DELTAS=2");
     if (turn.status !== "completed") throw new Error(`the first turn ended as ${turn.status}`);
-    return { real, daemon, session };
+    const { stateDir, logsDir } = real;
+    const judge = new TortureJudge({ stateDir, logsDir, journalMaxBytes: JOURNAL_BYTES, keepRecords: KEEP_RECORDS });
+    return { real, judge, daemon, session };
   } catch (error) {
     await real.remove();
     throw error;
@@ -163,26 +167,23 @@ async function killOnce({ real, daemon, session }: Bench, trial: Trial, pace: Pa
   return { streams, submissionId, hit: await killInStart(real, trial.moment * pace.recovery, "recovery") };
 }
 
+/** What was told, held against the files, while nobody writes them. */
+function judgeKilled({ judge }: Bench, { streams, submissionId }: Witness): string[] {
+  for (const { text } of streams.flatMap(({ seen }) => seen)) judge.told(text);
+  judge.answered("turn", submissionId, "queued");
+  return judge.examine();
+}
+
 async function examine({ real, daemon, session }: Bench, witness: Witness): Promise<string[]> {
   const problems: string[] = [];
   const turn = await killedTurn(daemon, session, witness);
   if (turn !== null && (turn.status !== "interrupted" || turn.error?.reason == null) && witness.hit !== "idle") {
     problems.push(`the turn is ${turn.status}, reason ${turn.error?.reason}`);
   }
-  const next = await runTurn(daemon, session.sessionId, "TEXT=and on;");
-  if (next.status !== "completed" || next.finalMessage !== "and on" || next.threadId !== session.threadId) {
-    problems.push(`the next turn is ${next.status} on ${next.threadId}: ${next.error?.message ?? next.finalMessage}`);
-  }
+  problems.push(...(await takesTurn(daemon, session)));
   const journal = readJournal(real.logsDir);
   problems.push(...journal.problems);
-  for (const { event, text } of witness.streams.flatMap((stream) => stream.seen)) {
-    const kept = journal.textOf(event.seq);
-    if (kept !== text) problems.push(`seq ${event.seq} was told, and is ${kept === undefined ? "gone" : "another"}`);
-  }
-  const ends = journal.events.filter(({ type, detail }) => {
-    return type === "turn.finished" && detail["submissionId"] === turn?.submissionId;
-  });
-  if (turn !== null && ends.length !== 1) problems.push(`the turn has ended ${ends.length} times`);
+  if (turn !== null) problems.push(...endedOnce(journal, turn.submissionId, turn.status, ["turn.finished"]));
   return problems;
 }
 
@@ -205,10 +206,6 @@ function summarize(hits: readonly Kill[], log: SoakOptions["log"]): Histogram {
   return { start: count("start"), recovery: count("recovery"), idle: count("idle"), turn: count("turn"), tenths };
 }
 
-function bar(title: string, count: number): string {
-  return `${title.padEnd(16)}${String(count).padStart(4)} ${"#".repeat(count)}`;
-}
-
 /** 1 when too few kills fell where they should: then the soak has not shown what it is for. */
 function missedShares(hits: Histogram, n: number, log: SoakOptions["log"]): number {
   const { turn } = hits;
@@ -216,8 +213,4 @@ function missedShares(hits: Histogram, n: number, log: SoakOptions["log"]): numb
   if (turn >= Math.floor(n * HITS_MIN.turn) && early >= Math.floor(n * HITS_MIN.startOrRecovery)) return 0;
   log(`only ${turn} kills in mid-turn and ${early} in start or recovery, of ${n}`);
   return 1;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
