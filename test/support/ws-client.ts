@@ -24,6 +24,8 @@ export interface ConnectWsOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent right behind the request, in the same write. */
   readonly early?: Buffer;
+  /** Told each text message as it came, byte for byte. */
+  readonly onText?: (text: string) => void;
 }
 
 export interface WsClosed {
@@ -74,7 +76,7 @@ export class UpgradeRefused extends Error {
 
 /** @throws (rejects) {UpgradeRefused}, or the socket's error where there is no connection. */
 export async function connectWs(options: ConnectWsOptions): Promise<TestWsClient> {
-  const { port, socketPath, path, token, headers, early } = options;
+  const { port, socketPath, path, token, headers, early, onText } = options;
   const socket = socketPath === undefined
     ? createConnection({ port: port ?? 0, host: "127.0.0.1" })
     : createConnection({ path: socketPath });
@@ -83,7 +85,7 @@ export async function connectWs(options: ConnectWsOptions): Promise<TestWsClient
   const request = upgradeRequest({ host, path, key, bearer: token, headers });
   const answered = readAnswer(socket, key);
   socket.write(early === undefined ? request : Buffer.concat([request, early]));
-  return createClient(socket, await answered);
+  return createClient(socket, await answered, onText);
 }
 
 /** Gives what came behind the head of a 101. The socket is paused then, so that nothing is lost before it is read. */
@@ -157,7 +159,7 @@ function createInbox(): {
   };
 }
 
-function createClient(socket: Socket, rest: Buffer): TestWsClient {
+function createClient(socket: Socket, rest: Buffer, onText?: (text: string) => void): TestWsClient {
   const maskKey = createMaskSource(randomFillSync);
   const inbox = createInbox();
   const closed = createDeferred<WsClosed>();
@@ -173,7 +175,10 @@ function createClient(socket: Socket, rest: Buffer): TestWsClient {
     messageBytesMax: MESSAGE_BYTES_MAX,
     allowBinary: true,
     on: {
-      text: (message) => inbox.put(parseOrText(message)),
+      text(message) {
+        onText?.(message);
+        inbox.put(parseOrText(message));
+      },
       binary: (message) => inbox.put(message),
       ping(payload) {
         pings += 1;
