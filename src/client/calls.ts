@@ -17,7 +17,7 @@ export interface CallOptions {
 }
 
 export interface CreateOptions extends CallOptions {
-  /** The same key gives the first answer again, where the daemon keeps them. */
+  /** The same key gives the first answer again, for 24 hours and over restarts of the daemon; nothing is done twice. */
   readonly idempotencyKey?: string | undefined;
 }
 

@@ -6,6 +6,7 @@
 import { array, described, nonEmptyString, string, type Decoder } from "../base/decode.ts";
 import type { ForkThreadInput, ReviewThreadInput, RpcInput } from "../core/requests.ts";
 import { decodeForkThread, decodeNameThread, decodeReviewThread, decodeRpc } from "../service/codex-inputs.ts";
+import { BEGUN_WORK, FORKED_THREAD, type BegunWork } from "../service/kept-forms.ts";
 import { flagField, PAGE_SHAPE, textField } from "./query.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { bodyOf, idOf, NO_BODY, route, type Route } from "./route.ts";
@@ -58,11 +59,11 @@ export const CODEX_ROUTES: readonly Route[] = [
     },
   }),
   route({
-    method: "POST", path: `${THREAD}/fork`, status: 201, query: none, summary: "A new thread with what this one has",
+    method: "POST", path: `${THREAD}/fork`, status: 201, query: none, creates: true,
+    summary: "A new thread with what this one has",
     body: bodyOf<ForkThreadInput>(decodeForkThread),
-    handle: async ({ services, params, body }) => {
-      return { data: { thread: await services.threads.fork(idOf(params), body) } };
-    },
+    handle: ({ services, params, body, once }) =>
+      once(FORKED_THREAD, () => services.threads.fork(idOf(params), body), (thread) => ({ data: { thread } })),
   }),
   route({
     method: "POST", path: `${THREAD}/archive`, query: none, body: NO_BODY, summary: "Archive a thread",
@@ -88,21 +89,24 @@ export const CODEX_ROUTES: readonly Route[] = [
   }),
   route({
     // 202 here and below: Codex has begun a turn; its items arrive as events.
-    method: "POST", path: `${THREAD}/compact`, status: 202, query: none, body: NO_BODY,
+    method: "POST", path: `${THREAD}/compact`, status: 202, query: none, body: NO_BODY, creates: true,
     summary: "Compact a thread's history, in a turn of its own",
-    handle: async ({ services, params }) => {
+    handle: ({ services, params, once }) => {
       const threadId = idOf(params);
-      await services.threads.compact(threadId);
-      return { data: { threadId } };
+      const work = async (): Promise<BegunWork> => {
+        await services.threads.compact(threadId);
+        return { threadId };
+      };
+      return once(BEGUN_WORK, work, () => ({ data: { threadId } }));
     },
   }),
   route({
-    method: "POST", path: `${THREAD}/review`, status: 202, query: none,
+    method: "POST", path: `${THREAD}/review`, status: 202, query: none, creates: true,
     summary: "Begin a review, of the uncommitted changes unless it says otherwise",
     body: bodyOf<ReviewThreadInput>(decodeReviewThread),
-    handle: async ({ services, params, body }) => {
-      const { turnId, threadId } = await services.threads.review(idOf(params), body);
-      return { data: { turnId, threadId } };
-    },
+    handle: ({ services, params, body, once }) => once(
+      BEGUN_WORK, () => services.threads.review(idOf(params), body),
+      ({ turnId, threadId }) => ({ data: { turnId, threadId } }),
+    ),
   }),
 ];

@@ -186,7 +186,7 @@ class Connections {
     }
     const status = answer.status ?? route.status;
     this.#edge.tally.answered(status);
-    if ("data" in answer) respondJson(response, status, successText(answer.data));
+    if ("data" in answer) respondJson(response, status, successText(answer.data), answer.headers);
     else respondText(response, status, answer.text, answer.contentType ?? JSON_TYPE);
   }
 

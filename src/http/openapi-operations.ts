@@ -44,6 +44,10 @@ const EVENTS: AnswerDescription = {
 export function describeOperations(eventStreamPath: string): Readonly<Record<string, Operation>> {
   return {
     ...HEALTH, ...SESSIONS, ...TURNS, ...RUNS, ...CODEX_OPERATIONS,
+    [`GET ${eventStreamPath}/:seq/detail`]: {
+      operationId: "getEventDetail", tag: "events", refuses: ["not_found"],
+      answers: { 200: data("All of it.", { detail: ANY_OBJECT }) },
+    },
     [`GET ${eventStreamPath}`]: {
       operationId: "getEvents",
       tag: "events",

@@ -97,6 +97,7 @@ const RUN_SUMMARY_FIELDS: Fields<Omit<RunSummary, "result">> = {
   exitCode: INTEGER_OR_NULL,
   tokenUsage: orNull(ref("TokenUsage")),
   metadata: TEXT_MAP,
+  firstSeq: INTEGER_OR_NULL,
   liveness: orNull(record<RunLiveness>("What it does now.", {
     state: words(RUN_LIVENESS), quietMs: { type: "number" },
   })),
@@ -149,7 +150,7 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     developerInstructions: TEXT_OR_NULL,
     config: ANY_OBJECT_OR_NULL,
   }),
-  Turn: withOptional(record<TurnRecord>("The receipt of a turn: what it was and how it ended.", {
+  Turn: withOptional(record<Omit<TurnRecord, "beside">>("The receipt of a turn: what it was and how it ended.", {
     ...TURN_SUMMARY,
     ...WORK,
     input: nullable(listOf(ANYTHING)),

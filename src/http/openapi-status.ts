@@ -8,7 +8,7 @@ import {
 } from "../core/config.ts";
 import { ERROR_STATUS } from "../core/errors.ts";
 import { CHILD_STATUSES, type ChildState, type DaemonState, type Identity } from "../core/records.ts";
-import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
+import { COMPAT_STATUSES, type CompatReport, type ServiceStatus, type StatusSnapshot } from "../core/status.ts";
 import {
   ANY_OBJECT, FLAG, INTEGER, INTEGER_OR_NULL, listOf, record, ref, TEXT, TEXTS, TEXT_OR_NULL, TIME, TIME_OR_NULL, words,
 } from "./openapi-schema.ts";
@@ -21,6 +21,7 @@ const PATHS: { readonly [K in keyof CodexdPaths]: JsonSchema } = {
   sessionRegistryPath: TEXT,
   turnRegistryPath: TEXT,
   approvalRegistryPath: TEXT,
+  answerRegistryPath: TEXT,
   uploadsDir: TEXT,
   runRegistryPath: TEXT,
   recentEventsPath: TEXT,
@@ -145,7 +146,9 @@ export const STATUS_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     snapshot: ref("Snapshot"),
     limits: { type: "object", additionalProperties: LIMIT },
     liveness: { type: "object", description: "Why each open turn and run is quiet, and for how long." },
-    compat: { type: "object", description: "Whether codexd was tried with this version of Codex." },
+    compat: record<CompatReport>("Whether codexd was tried with this Codex, and what it lacks, by name.", {
+      status: words(COMPAT_STATUSES), version: TEXT_OR_NULL, known: TEXTS, embeddedAgent: FLAG, missing: TEXTS,
+    }),
   }),
 };
 

@@ -5,12 +5,14 @@
 
 import type { JsonSchema } from "../base/json-schema.ts";
 import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
-import { TAGS, type AnswerDescription, type Operation } from "./openapi-answers.ts";
+import { LIMITS } from "../core/limits.ts";
+import { TAGS, type AnswerDescription, type Operation, type Parameter } from "./openapi-answers.ts";
 import { APPROVAL_SCHEMAS } from "./openapi-approvals.ts";
 import { describeOperations, UNDESCRIBED } from "./openapi-operations.ts";
 import { RECORD_SCHEMAS } from "./openapi-records.ts";
 import { BYTES, ref } from "./openapi-schema.ts";
 import { STATUS_SCHEMAS } from "./openapi-status.ts";
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED } from "./once.ts";
 import type { QueryField } from "./query.ts";
 import type { Route } from "./route.ts";
 
@@ -63,9 +65,23 @@ function unknownOperation({ method, path, status }: Route): Operation {
   return { operationId: `${method.toLowerCase()}${name}`, tag: "health", answers: { [status]: UNDESCRIBED } };
 }
 
+/** What a route that creates something takes, gives and refuses beside its own. */
+const KEY_PARAMETER: Parameter = {
+  name: IDEMPOTENCY_KEY, in: "header",
+  description: "The same key with the same request gives the first answer again, for 24 hours and over restarts.",
+  schema: { type: "string", pattern: "^[!-~]+$", minLength: 1, maxLength: LIMITS.idempotencyKeyCharsMax },
+};
+const KEY_ERRORS: readonly ErrorCode[] = ["in_progress", "idempotency_mismatch", "storage_full"];
+const REPLAYED = {
+  [IDEMPOTENCY_REPLAYED]: { description: "This was answered before.", schema: { const: "true" } },
+};
+
 function describeRoute(route: Route, operation: Operation): JsonSchema {
   const { operationId, tag, answers, refuses = [], parameters = [] } = operation;
-  const all = [...pathParameters(route), ...queryParameters(route), ...parameters];
+  const keyed = route.creates ? { parameters: [KEY_PARAMETER], refuses: KEY_ERRORS, headers: REPLAYED } : null;
+  const all = [
+    ...pathParameters(route), ...queryParameters(route), ...parameters, ...(keyed?.parameters ?? []),
+  ];
   const body = route.method === "POST" ? requestBody(route) : null;
   return {
     operationId,
@@ -75,7 +91,9 @@ function describeRoute(route: Route, operation: Operation): JsonSchema {
     ...(route.open ? { security: [{}, { bearer: [] }] } : {}),
     ...(all.length === 0 ? {} : { parameters: all }),
     ...(body === null ? {} : { requestBody: body }),
-    responses: { ...describeAnswers(answers), ...describeRefusals(refuses) },
+    responses: {
+      ...describeAnswers(answers, keyed?.headers), ...describeRefusals([...refuses, ...(keyed?.refuses ?? [])]),
+    },
   };
 }
 
@@ -101,8 +119,10 @@ function requestBody({ bodySchema, raw }: Route): JsonSchema | null {
   };
 }
 
-function describeAnswers(answers: Readonly<Record<number, AnswerDescription>>): Record<string, JsonSchema> {
-  return Object.fromEntries(Object.entries(answers).map(([status, { description, content, headers }]) => {
+function describeAnswers(
+  answers: Readonly<Record<number, AnswerDescription>>, more?: AnswerDescription["headers"],
+): Record<string, JsonSchema> {
+  return Object.fromEntries(Object.entries(answers).map(([status, { description, content, headers = more }]) => {
     const forms = Object.entries(content).map(([type, schema]) => [type, { schema }]);
     return [status, {
       description,

@@ -17,6 +17,7 @@ import type { RawBody, RawBodyRule, RequestBody } from "./body.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";
 import type { EdgeLimits } from "./limits.ts";
+import { createOnce, readKey, type Once } from "./once.ts";
 import { decodeQuery, type QueryShape } from "./query.ts";
 import type { Streams } from "./streams.ts";
 import type { WsTicker } from "./ws-ticker.ts";
@@ -56,11 +57,19 @@ export interface DecodedCall<Q, B> {
   readonly query: Q;
   readonly body: B;
   readonly hangUp: () => AbortSignal;
+  /** Of a route that creates something: does it once for each key. */
+  readonly once: Once;
+}
+
+/** Goes into the envelope, with the route's status unless it brings its own. */
+export interface DataAnswer {
+  readonly data: object;
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Answer =
-  /** Goes into the envelope, with the route's status unless it brings its own. */
-  | { readonly data: object; readonly status?: number }
+  | DataAnswer
   /** A document of its own form: JSON, unless it says otherwise. */
   | { readonly text: string; readonly status: number; readonly contentType?: string }
   /** Takes the response over; throws only before it has written anything. */
@@ -93,6 +102,8 @@ export interface Route {
   /** @throws {DecodeError} or what the services throw. */
   answer(call: Call): Promise<Answer>;
   readonly upgrade: ((call: UpgradeCall) => void) | null;
+  /** It looks at `Idempotency-Key`. */
+  readonly creates: boolean;
 }
 
 /** `input` is for what carries a prompt, which may hold images, `upload` for one image; `small` for all else. */
@@ -132,6 +143,8 @@ export interface RouteSpec<Q extends object, B> {
   readonly raw?: RawBodyRule & { readonly decode: (raw: RawBody) => B };
   readonly handle: (call: DecodedCall<Q, B>) => Answer | Promise<Answer>;
   readonly upgrade?: (call: UpgradeCall) => void;
+  /** Its handler answers through `once`. */
+  readonly creates?: true;
 }
 
 /** Forgets the types of query and body once they are tied to the handler that takes them. */
@@ -148,6 +161,8 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
     bodySchema: (spec.body as unknown) === NO_BODY ? null : spec.body.schema ?? { type: "object" },
     async answer({ edge, pass, body: { json, raw }, hangUp }) {
       const { params } = pass;
+      const target = (): string => targetOf(spec, pass);
+      const keyed = spec.creates === true ? readKey(pass.headers, target, { json, raw }) : null;
       return spec.handle({
         edge,
         services: edge.services,
@@ -156,8 +171,16 @@ export function route<Q extends object, B>(spec: RouteSpec<Q, B>): Route {
         query: decodeQuery(pass.query, spec.query),
         body: raw === null || spec.raw === undefined ? spec.body(json, params) : spec.raw.decode(raw),
         hangUp,
+        once: createOnce(edge.services.idempotency, keyed),
       });
     },
     upgrade: spec.upgrade ?? null,
+    creates: spec.creates ?? false,
   };
+}
+
+/** As the route has it, with the values in it: a slash more at the end is the same target. */
+function targetOf({ method, path }: Pick<Route, "method" | "path">, { params, query }: Pass): string {
+  const filled = path.replaceAll(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  return `${method} ${filled}${query === "" ? "" : `?${query}`}`;
 }

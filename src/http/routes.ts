@@ -11,15 +11,18 @@ import { SESSION_PURPOSES, TURN_STATUSES, turnSummary, type Page, type TurnRecor
 import {
   decodeCreateSession, decodeStartTurn, type CreateSessionInput, type StartTurnInput,
 } from "../service/inputs.ts";
-import type { StopOutcome } from "../service/services.ts";
+import { ACCEPTED_TURN, CREATED_SESSION } from "../service/kept-forms.ts";
+import type { AcceptedTurn, StopOutcome } from "../service/services.ts";
 import { APPROVAL_ROUTES } from "./approval-routes.ts";
 import { CODEX_ROUTES } from "./codex-routes.ts";
-import { eventRoute } from "./event-route.ts";
+import { eventDetailRoute, eventRoute } from "./event-route.ts";
 import { METRICS_ROUTE } from "./metrics-route.ts";
 import { openApiRoute } from "./openapi-route.ts";
 import { numberField, PAGE_SHAPE, textField } from "./query.ts";
 import { prettyJson, successText } from "./reply.ts";
-import { bodyOf, idOf, NO_BODY, route, type Answer, type BodyDecoder, type DecodedCall, type Route } from "./route.ts";
+import {
+  bodyOf, idOf, NO_BODY, route, type Answer, type BodyDecoder, type DataAnswer, type DecodedCall, type Route,
+} from "./route.ts";
 import { RUN_ROUTES } from "./run-routes.ts";
 import { createTextCache, type TextCache } from "./text-cache.ts";
 import { UPLOAD_ROUTE } from "./upload-route.ts";
@@ -31,8 +34,8 @@ export function createRoutes(options: { eventStreamPath: string }): Route[] {
   const receipts = createTextCache<TurnRecord>();
   const routes: Route[] = [
     ...HEALTH_ROUTES, ...SESSION_ROUTES, ...TURN_ROUTES, receiptRoute(receipts), ...RUN_ROUTES, ...APPROVAL_ROUTES,
-    ...CODEX_ROUTES, UPLOAD_ROUTE, eventRoute(options.eventStreamPath), METRICS_ROUTE,
-    openApiRoute(() => routes, options.eventStreamPath),
+    ...CODEX_ROUTES, UPLOAD_ROUTE, eventRoute(options.eventStreamPath), eventDetailRoute(options.eventStreamPath),
+    METRICS_ROUTE, openApiRoute(() => routes, options.eventStreamPath),
   ];
   return routes;
 }
@@ -87,13 +90,13 @@ const SESSION_ROUTES: readonly Route[] = [
     },
   }),
   route({
-    method: "POST", path: "/v1/codexd/sessions", status: 201, query: none,
+    method: "POST", path: "/v1/codexd/sessions", status: 201, query: none, creates: true,
     summary: "Create a session, or resume a thread",
     body: bodyOf<CreateSessionInput>(decodeCreateSession),
-    handle: async ({ services, body }) => {
-      const { session, created } = await services.sessions.create(body);
-      return created ? { data: { session } } : { data: { session }, status: 200 };
-    },
+    handle: ({ services, body, once }) => once(
+      CREATED_SESSION, (keeping) => services.sessions.create(body, keeping),
+      ({ session, created }) => (created ? { data: { session } } : { data: { session }, status: 200 }),
+    ),
   }),
   route({
     method: "GET", path: "/v1/codexd/sessions/:id", query: none, body: NO_BODY,
@@ -119,7 +122,7 @@ const SESSION_ROUTES: readonly Route[] = [
   }),
   route({
     // 202, not 200: the turn has been accepted and journaled; its items arrive as events.
-    method: "POST", path: "/v1/codexd/sessions/:id/turns", status: 202, query: none, bodySize: "input",
+    method: "POST", path: "/v1/codexd/sessions/:id/turns", status: 202, query: none, bodySize: "input", creates: true,
     summary: "Start, queue or steer a turn of this session",
     body: decodeTurnOf,
     handle: startTurn,
@@ -128,7 +131,7 @@ const SESSION_ROUTES: readonly Route[] = [
 
 const TURN_ROUTES: readonly Route[] = [
   route({
-    method: "POST", path: "/v1/codexd/turn", status: 202, query: none, bodySize: "input",
+    method: "POST", path: "/v1/codexd/turn", status: 202, query: none, bodySize: "input", creates: true,
     summary: "Start, queue or steer a turn",
     body: bodyOf(decodeStartTurn),
     handle: startTurn,
@@ -164,9 +167,12 @@ function receiptRoute(receipts: TextCache<TurnRecord>): Route {
   });
 }
 
-async function startTurn({ services, body, hangUp }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
+function startTurn({ services, body, hangUp, once }: DecodedCall<object, StartTurnInput>): Promise<Answer> {
   const signal = body.waitMs === undefined ? undefined : hangUp();
-  const { session, submissionId, turnId, turn, approvals } = await services.turns.start(body, signal);
+  return once(ACCEPTED_TURN, (keeping) => services.turns.start(body, signal, keeping), acceptedAnswer);
+}
+
+function acceptedAnswer({ session, submissionId, turnId, turn, approvals }: AcceptedTurn): DataAnswer {
   if (turn !== null) return { data: { turn }, status: 200 };
   const accepted = { accepted: true, session, submissionId, turnId };
   return { data: approvals.length === 0 ? accepted : { ...accepted, approvals } };

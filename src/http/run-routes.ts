@@ -4,6 +4,7 @@
 
 import { integer, oneOf } from "../base/decode.ts";
 import { RUN_STATUSES, RUN_STREAMS, type StartRunInput } from "../core/runs.ts";
+import { queuedRun } from "../service/kept-forms.ts";
 import { decodeStartRun } from "../service/run-inputs.ts";
 import { flagField, numberField, PAGE_SHAPE, textField } from "./query.ts";
 import { bodyOf, idOf, NO_BODY, route, type Route } from "./route.ts";
@@ -22,12 +23,16 @@ export const RUN_ROUTES: readonly Route[] = [
   }),
   route({
     // 202, not 200: the run has been journaled and waits for its turn; what it prints arrives as events.
-    method: "POST", path: "/v1/codexd/runs", status: 202, query: none, bodySize: "input", summary: "Queue a run",
+    method: "POST", path: "/v1/codexd/runs", status: 202, query: none, bodySize: "input", creates: true,
+    summary: "Queue a run",
     body: bodyOf<StartRunInput>(decodeStartRun),
-    handle: async ({ services, body, hangUp }) => {
+    handle: ({ services, body, hangUp, once }) => {
       const waits = body.waitMs !== undefined;
-      const run = await services.runs.start(body, waits ? hangUp() : undefined);
-      return waits && run.finishedAt !== null ? { data: { run }, status: 200 } : { data: { run } };
+      const signal = waits ? hangUp() : undefined;
+      return once(
+        queuedRun(body), (keeping) => services.runs.start(body, signal, keeping),
+        (run) => (waits && run.finishedAt !== null ? { data: { run }, status: 200 } : { data: { run } }),
+      );
     },
   }),
   route({

@@ -8,6 +8,7 @@ import { DecodeError, described, nonEmptyString } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
 import { UPLOAD_MEDIA_TYPES } from "../core/requests.ts";
 import { decodeUpload } from "../service/codex-inputs.ts";
+import { UPLOAD } from "../service/kept-forms.ts";
 import { textField } from "./query.ts";
 import { route, type BodyDecoder, type Route } from "./route.ts";
 
@@ -24,7 +25,8 @@ const decodeJson: BodyDecoder<UploadBody> = described((body: Record<string, unkn
 }, decodeUpload.schema ?? {});
 
 export const UPLOAD_ROUTE: Route = route({
-  method: "POST", path: "/v1/codexd/uploads", status: 201, summary: "Upload an image for a session's turns",
+  method: "POST", path: "/v1/codexd/uploads", status: 201, creates: true,
+  summary: "Upload an image for a session's turns",
   query: { session: textField(nonEmptyString, "the sessionId, where the body is the image itself") },
   bodySize: "upload",
   body: decodeJson,
@@ -33,12 +35,15 @@ export const UPLOAD_ROUTE: Route = route({
     bytesMax: LIMITS.uploadBytesMax,
     decode: ({ mediaType, bytes }) => ({ sessionId: null, mediaType, bytes }),
   },
-  handle: async ({ services, query: { session }, body: { sessionId: told, mediaType, bytes } }) => {
+  handle: async ({ services, query: { session }, body: { sessionId: told, mediaType, bytes }, once }) => {
     const sessionId = told ?? session;
     if (sessionId === null) throw new DecodeError("session", "is required: put ?session=ses_… behind the path");
     if (session !== null && session !== sessionId) {
       throw new DecodeError("session", "must be the sessionId in the body, or be left out");
     }
-    return { data: { upload: await services.uploads.create({ sessionId, mediaType, bytes }) } };
+    return once(
+      UPLOAD, (keeping) => services.uploads.create({ sessionId, mediaType, bytes }, keeping),
+      (upload) => ({ data: { upload } }),
+    );
   },
 });

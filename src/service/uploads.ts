@@ -60,7 +60,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   });
 
   return {
-    async create({ sessionId, mediaType, bytes }) {
+    async create({ sessionId, mediaType, bytes }, keeping) {
       gate.assertOpen();
       if (remote) throw elsewhereError();
       requireActive(sessionId);
@@ -70,10 +70,20 @@ export function createUploads(options: UploadsOptions): Uploads {
         requireActive(sessionId);
         if ((await files.list(sessionId)).length >= LIMITS.uploadsMax) throw tooManyError(sessionId);
         const uploadId = createId("upload", uuid);
-        const path = await written(files.write(sessionId, `${uploadId}.${IMAGE_EXTENSIONS[type]}`, bytes));
-        return {
-          uploadId, sessionId, path, mediaType: type, bytes: bytes.length, createdAt: isoTime(clock.now()),
-        };
+        const name = `${uploadId}.${IMAGE_EXTENSIONS[type]}`;
+        const path = await written(files.write(sessionId, name, bytes));
+        const createdAt = isoTime(clock.now());
+        const upload = { uploadId, sessionId, path, mediaType: type, bytes: bytes.length, createdAt };
+        try {
+          await keeping?.write(upload);
+        } catch (error) {
+          // Nobody will know its id.
+          await files.remove(sessionId, name).catch((reason: unknown) => {
+            log.warn("an upload that was refused stays", { sessionId, uploadId, reason: errorMessage(reason) });
+          });
+          throw error;
+        }
+        return upload;
       });
     },
 

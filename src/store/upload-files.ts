@@ -15,6 +15,8 @@ import { removeTemporaryFiles, replaceFile } from "./replace-file.ts";
 export interface UploadFiles {
   /** Gives the file's absolute path. @throws (rejects) what the disk throws. */
   write(sessionId: string, name: string, bytes: Uint8Array): Promise<string>;
+  /** Removes one file; one that is not there is no error. */
+  remove(sessionId: string, name: string): Promise<void>;
   /** The names of a session's files, and where they lie. */
   list(sessionId: string): Promise<ReadonlyArray<{ readonly name: string; readonly path: string }>>;
   /** Which sessions have a folder. */
@@ -63,6 +65,14 @@ export function createUploadFiles(disk: Disk, directory: string): UploadFiles {
         throw error;
       }
       return file;
+    },
+
+    async remove(sessionId, name) {
+      assert(FILE.test(name), "the name of an upload is its id with an ending");
+      const folder = folderOf(sessionId);
+      if (!(await isFolder(folder))) return;
+      await unless("ENOENT", disk.unlink(path.join(folder, name)));
+      await disk.syncDirectory(folder);
     },
 
     async list(sessionId) {

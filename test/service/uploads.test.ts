@@ -48,6 +48,8 @@ function setUp({ remote = false, mode = "app-server", files }: Setting = {}) {
   return { disk, uploads, warned, put };
 }
 
+const KEEPING = { kept: null, line: <T>(changes: T): T => changes, withdrawn: <T>(changes: T): T => changes };
+
 const code = (expected: string) => (error: unknown): boolean => error instanceof CodexdError && error.code === expected;
 
 test("an image is stored under its session and found again by its id there only", async () => {
@@ -157,4 +159,25 @@ test("what cannot be removed or looked through is logged and fails nothing", asy
   assert.deepEqual(warned, [
     "the uploads of a session stay until the next start", "old uploads could not be looked through",
   ]);
+});
+
+test("an image whose answer cannot be kept is not kept either, and its removal need not succeed", async () => {
+  const full = async (): Promise<void> => {
+    throw new CodexdError("storage_full", "no room");
+  };
+  const input = { sessionId: "ses_1", mediaType: null, bytes: PNG };
+  const { disk, uploads, warned } = setUp();
+  await assert.rejects(uploads.create(input, { ...KEEPING, write: full }), code("storage_full"));
+  assert.equal(await uploads.pathOf("ses_1", "upl_1"), null);
+  const kept: unknown[] = [];
+  const upload = await uploads.create(input, { ...KEEPING, write: async (result) => void kept.push(result) });
+  assert.deepEqual(kept, [upload]);
+  await assert.rejects(uploads.create(input, {
+    ...KEEPING,
+    async write() {
+      disk.fault = (operation) => (operation === "unlink" ? { error: errnoError("EIO") } : undefined);
+      await full();
+    },
+  }), code("storage_full"));
+  assert.deepEqual(warned, ["an upload that was refused stays"]);
 });

@@ -47,6 +47,16 @@ test("files are listed by session, without what was not finished, and go with th
   assert.deepEqual(readdirSync(dir).sort(), ["notes", "ses_2"]);
 });
 
+test("one file is removed by its name; one that is not there is no error", async (t) => {
+  const { dir, files } = setUp(t);
+  await files.remove("ses_1", "upl_1.png");
+  await files.write("ses_1", "upl_1.png", Buffer.from("a"));
+  await files.write("ses_1", "upl_2.png", Buffer.from("b"));
+  await files.remove("ses_1", "upl_1.png");
+  await files.remove("ses_1", "upl_1.png");
+  assert.deepEqual(readdirSync(path.join(dir, "ses_1")), ["upl_2.png"]);
+});
+
 test("a name that is none of codexd's is a bug, and reaches nothing", async (t) => {
   const { files } = setUp(t);
   for (const sessionId of ["../x", "ses_", "ses_a/b", "", "ses_1\0"]) {

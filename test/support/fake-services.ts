@@ -17,6 +17,7 @@ import type {
 } from "../../src/service/services.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
+import { FakeIdempotency } from "./fake-idempotency.ts";
 
 export function makeSession(changes: Partial<SessionRecord> = {}): SessionRecord {
   return {
@@ -50,8 +51,7 @@ export function makeRun(changes: Partial<RunRecord> = {}): RunRecord {
     cwd: "/", createdAt: "2025-01-02T03:04:05.678Z", updatedAt: "2025-01-02T03:04:05.678Z", startedAt: null,
     finishedAt: null, error: null, summary: null, finalMessage: null, exitCode: null, tokenUsage: null, metadata: {},
     result: null, structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
-    liveness: null,
-    ...changes,
+    firstSeq: null, liveness: null, ...changes,
   };
 }
 
@@ -62,14 +62,14 @@ export function makeApproval(changes: Partial<ApprovalRecord> = {}): ApprovalRec
     command: "echo hi", cwd: "/", changes: null, permissions: null, questions: null,
     allowedDecisions: ["accept", "acceptForSession", "decline", "cancel"], createdAt: "2025-01-02T03:04:05.678Z",
     expiresAt: null, status: "pending", decision: null, decidedBy: null, rule: null, decidedAt: null, result: null,
-    orphanedBy: null,
-    ...changes,
+    orphanedBy: null, ...changes,
   };
 }
 
 export class FakeServices implements Services {
   readonly calls: Array<{ readonly name: string; readonly args: readonly unknown[] }> = [];
   readonly events = new FakeEvents();
+  readonly idempotency = new FakeIdempotency();
   /** By the name of a call, such as `sessions.get`: what it throws. */
   readonly failures = new Map<string, unknown>();
   session = makeSession();
