@@ -7,7 +7,9 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { CodexdConfigInput, ConfigPlatform, Environment, ResolvedConfig } from "../config.ts";
 import type { CodexdConfig } from "../core/config.ts";
+import type { ExportKind, Inspection } from "../core/inspection.ts";
 import type { ChildState } from "../core/records.ts";
+import type { StateReading } from "../store/read-state.ts";
 
 export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
@@ -24,6 +26,8 @@ export interface CliIo {
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   stdout(text: string): void;
+  /** Resolves when standard output takes more without keeping it in memory, or takes nothing any more. */
+  stdoutReady(): Promise<void>;
   stderr(text: string): void;
   /** All of standard input that is left. @throws (rejects) {ExitError} 64 when that is too long. */
   readStdin(): Promise<string>;
@@ -67,6 +71,9 @@ export interface AgentProgram {
   readonly args: readonly string[];
 }
 
+/** The records and events of a daemon's files. */
+export type ReadableState = StateReading<{ readonly [K in Exclude<ExportKind, "event">]: object }>;
+
 /** What the command line is built on and may not import: who composes the program hands it in. */
 export interface CliParts {
   createService(config: CodexdConfig, options: { acceptLoss: boolean; log: Logger }): RunnableService;
@@ -76,13 +83,17 @@ export interface CliParts {
   agentProgram(): AgentProgram;
   /** Replaces the token in `stateDir` by a new one, and the header file with it. */
   rotateToken(stateDir: string): Promise<unknown>;
+  /** Looks at the files of a state directory; changes nothing. */
+  inspectFiles(config: CodexdConfig): Promise<Inspection>;
+  /** As `inspectFiles`, for what is in them; to be closed. @throws (rejects) {ExitError} as a start. */
+  readFiles(config: CodexdConfig, acceptLoss: boolean): Promise<ReadableState>;
   /** Ends all that the daemon in this process has started, at once and synchronously; gives the pids. */
   killChildren(): readonly number[];
 }
 
 export const COMMAND_NAMES = [
   "start", "demo", "status", "smoke", "shutdown", "config", "token", "api", "events", "send", "run", "ps", "logs",
-  "stop", "approvals", "approve", "deny", "help", "version",
+  "stop", "approvals", "approve", "deny", "doctor", "export", "help", "version",
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 

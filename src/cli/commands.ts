@@ -7,7 +7,9 @@ import { approvalsCommand } from "./approvals.ts";
 import type { CommandName, CommandSpec } from "./command.ts";
 import { approveCommand, denyCommand } from "./decide.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events.ts";
+import { exportCommand } from "./export.ts";
 import { logsCommand } from "./logs.ts";
 import { configCommand, helpCommand, versionCommand } from "./print.ts";
 import { runCommand } from "./prompt-run.ts";
@@ -38,6 +40,8 @@ export const COMMANDS: { readonly [K in CommandName]: CommandSpec } = {
   approvals: approvalsCommand,
   approve: approveCommand,
   deny: denyCommand,
+  doctor: doctorCommand,
+  export: exportCommand,
   help: helpCommand,
   version: versionCommand,
 };

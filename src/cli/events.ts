@@ -43,15 +43,19 @@ async function runEvents(context: CliContext): Promise<number> {
   return printAll(context, client, texts());
 }
 
+/** The seq of `--after`; null where it is not given. @throws {ExitError} 64 for a seq that is none. */
+export function afterFlag(request: CodexdCliRequest): number | null {
+  const after = flagValue(request, "after");
+  if (after === undefined) return null;
+  if (/^\d+$/.test(after) && Number.isSafeInteger(Number(after))) return Number(after);
+  throw new ExitError(EXIT.usage, `--after takes the seq of an event, 0 or more, got ${JSON.stringify(after)}`);
+}
+
 /** @throws {ExitError} 64 for a seq that is none. */
 function followOptions(request: CodexdCliRequest): FollowOptions {
-  const after = flagValue(request, "after");
-  if (after !== undefined && !(/^\d+$/.test(after) && Number.isSafeInteger(Number(after)))) {
-    throw new ExitError(EXIT.usage, `--after takes the seq of an event, 0 or more, got ${JSON.stringify(after)}`);
-  }
   const types = request.options.flatMap(([flag, value]) => (flag === "type" ? value.split(",") : []));
   return {
-    after: after === undefined ? null : Number(after),
+    after: afterFlag(request),
     session: flagValue(request, "session"),
     run: flagValue(request, "run"),
     types: types.length === 0 ? null : types,

@@ -115,7 +115,8 @@ function isDraining(error: unknown): boolean {
 
 /** The state can no longer be written; child and runs are still to be ended. */
 async function diskFailed(error: Error, service: RunnableService, log: Logger): Promise<number> {
-  log.error("the disk has failed, so codexd ends", { reason: error.message });
+  const next = "see to the disk, then start codexd again";
+  log.error("the disk has failed, so codexd ends", { reason: error.message, next });
   try {
     await service.stop();
   } catch (reason) {

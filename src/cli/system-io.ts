@@ -25,6 +25,7 @@ export function createSystemIo(): CliIo {
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
     stdout: (text) => void process.stdout.write(text),
+    stdoutReady,
     stderr: (text) => void process.stderr.write(text),
     readStdin: () => input.readAll(),
     readLine: (signal, question) => input.readLine(signal, question),
@@ -43,6 +44,19 @@ export function createSystemIo(): CliIo {
       return () => clearInterval(handle);
     },
   };
+}
+
+function stdoutReady(): Promise<void> {
+  const { stdout } = process;
+  if (!stdout.writableNeedDrain || stdout.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const ends = ["drain", "error", "close"] as const;
+    const finish = (): void => {
+      for (const end of ends) stdout.off(end, finish);
+      resolve();
+    };
+    for (const end of ends) stdout.on(end, finish);
+  });
 }
 
 /** Ends the process with `code` once what was printed has left it. */

@@ -52,6 +52,7 @@ export function createFakeIo(options: FakeIoOptions = {}): FakeIo {
       out.push(text);
       options.onStdout?.(text);
     },
+    stdoutReady: async () => undefined,
     stderr: (text) => void err.push(text),
     stdinIsTerminal: options.stdinIsTerminal ?? false,
     stdoutIsTerminal: options.stdoutIsTerminal ?? false,
@@ -110,6 +111,12 @@ export function createParts(parts: Partial<CliParts> = {}): CliParts {
     agentProgram: () => ({ command: process.execPath, args: ["/opt/codexd/agent.js"] }),
     rotateToken: async () => {
       throw new Error("no rotation was expected");
+    },
+    inspectFiles: async () => {
+      throw new Error("no look at the files was expected");
+    },
+    readFiles: async () => {
+      throw new Error("no reading of the files was expected");
     },
     killChildren() {
       throw new Error("no second signal was expected");
