@@ -75,6 +75,14 @@ export function createEvents(
       };
     },
 
+    async detail(seq) {
+      await store.settled();
+      const { oldestSeq, headSeq } = store;
+      const detail = seq >= oldestSeq && seq <= headSeq ? await store.readDetail(seq) : null;
+      if (detail !== null) return detail;
+      throw new CodexdError("not_found", `the journal holds events ${oldestSeq} to ${headSeq}, and not ${seq}`);
+    },
+
     dispose() {
       unsubscribe();
       timer?.cancel();

@@ -9,6 +9,7 @@ import { isObject } from "../base/decode.ts";
 import { noteItemCompleted } from "../codex/turn-items.ts";
 import type { ApprovalReceipt } from "../core/approvals.ts";
 import type { EventDetail, EventDraft } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 import { turnKey, type TurnRecord } from "../core/records.ts";
 import { WorkLog } from "../core/work-log.ts";
 import type { Changes } from "../store/types.ts";
@@ -27,6 +28,8 @@ export interface LateTurns {
 interface LateTurn {
   readonly key: string;
   readonly running: Map<string, number>;
+  /** All of it, where what the table keeps of it is cut; undefined where it is not, or given up. */
+  whole: TurnRecord | undefined;
 }
 
 export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number): LateTurns {
@@ -55,7 +58,11 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
         if (undecided.size > most && oldest !== undefined) undecided.delete(oldest);
       }
       if (running.size === 0 || threadId === null || turnId === null) return;
-      kept.set(nameOf(threadId, turnId), { key: turnKey(ended), running: new Map(running) });
+      const key = turnKey(ended);
+      const isCut = store.tables.turn.get(key)?.beside?.includes("result") === true;
+      const whole = isCut ? ended : undefined;
+      if (whole !== undefined) forgetWhole(kept.values());
+      kept.set(nameOf(threadId, turnId), { key, running: new Map(running), whole });
       const [oldest] = kept.keys();
       if (kept.size > most && oldest !== undefined) kept.delete(oldest);
     },
@@ -71,7 +78,10 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
       if (late === undefined || place === undefined) return undefined;
       late.running.delete(itemId);
       if (late.running.size === 0) kept.delete(name);
-      const record = store.tables.turn.get(late.key);
+      const known = store.tables.turn.get(late.key);
+      // What is decided late is in the table alone.
+      const record = known === undefined || late.whole === undefined ? known
+        : { ...late.whole, approvals: known.approvals };
       const before = record?.commands[place];
       if (record === undefined || before === undefined) return undefined;
       const log = new WorkLog();
@@ -80,9 +90,18 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
       if (after === undefined) return undefined;
       const { exitCode, durationMs } = after;
       const commands = record.commands.with(place, { ...before, exitCode, durationMs });
-      return { put: { turn: { ...record, commands } } };
+      const turn = { ...record, commands };
+      if (late.whole !== undefined) late.whole = turn;
+      return { put: { turn } };
     },
   };
+}
+
+/** Makes room for one more: the oldest keeps what its record says already. */
+function forgetWhole(late: Iterable<LateTurn>): void {
+  const whole = [...late].filter((turn) => turn.whole !== undefined);
+  const [oldest] = whole;
+  if (oldest !== undefined && whole.length >= LIMITS.lateWholeTurnsKept) oldest.whole = undefined;
 }
 
 /** Neither holds a newline. */

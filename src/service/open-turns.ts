@@ -9,7 +9,9 @@ import type { EventDraft } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { SessionRecord, TokenUsage, TurnLiveness, TurnRecord } from "../core/records.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
 import type { Changes } from "../store/types.ts";
+import type { Keeping } from "./idempotency.ts";
 import { createLateTurns } from "./late-turns.ts";
 import { livenessOf } from "./liveness.ts";
 import { createOpenTurn, type Opening, type OpenTurn, type SessionChange, type TurnOutcome } from "./open-turn.ts";
@@ -17,7 +19,7 @@ import { NO_TOKENS, receiptFields, type Receipt } from "./receipts.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
 import { createThreadUsages } from "./thread-usages.ts";
-import { endedTurn, finishedEvent, idsOf, sessionAfter, startedTurn } from "./turn-records.ts";
+import { acceptedTurn, endedTurn, finishedEvent, idsOf, sessionAfter, startedTurn } from "./turn-records.ts";
 
 export type { OpenTurn, SessionChange, TurnOutcome, TurnPhase } from "./open-turn.ts";
 
@@ -28,7 +30,7 @@ export interface OpenTurns {
   onThread(threadId: string): OpenTurn | undefined;
   all(): OpenTurn[];
   /** Keeps the session for a turn that is about to be submitted. The session must have no open turn. */
-  reserve(session: SessionRecord, applyOverrides: SessionChange): OpenTurn;
+  reserve(session: SessionRecord, applyOverrides: SessionChange, keeping?: Keeping<AcceptedTurn>): OpenTurn;
   /**
    * A turn that is to wait, new or read back from the store. Nothing is written, and the session is not kept for it
    * until it is promoted.
@@ -109,7 +111,8 @@ export function createOpenTurns(
         if (session === undefined) return { put: { turn: turn.record } };
         const updatedAt = isoTime(clock.now());
         const changed = { ...turn.applyOverrides(session), currentTurnId: turnId, updatedAt };
-        return { put: { turn: turn.record, session: changed } };
+        const changes = { put: { turn: turn.record, session: changed } };
+        return turn.keeping?.line(changes, acceptedTurn(changed, turn.record)) ?? changes;
       },
     );
     turn.answered.set(true);
@@ -136,8 +139,8 @@ export function createOpenTurns(
       if (turn !== undefined) turn.receipt.usageBefore ??= total;
     },
 
-    reserve: (session, applyOverrides) =>
-      open(session, { submissionId: createId("turn", uuid) }, "reserved", applyOverrides),
+    reserve: (session, applyOverrides, keeping) =>
+      open(session, { submissionId: createId("turn", uuid) }, "reserved", applyOverrides, undefined, keeping),
 
     enqueue({ sessionId, threadId = null, ...record }, applyOverrides) {
       const submissionId = record.submissionId ?? createId("turn", uuid);
@@ -171,7 +174,10 @@ export function createOpenTurns(
         { level: "info", type: "turn.submitted", message: "turn submitted", detail: idsOf(told) },
         (seq) => {
           submitted = { ...told, firstSeq: seq };
-          return { put: { turn: submitted } };
+          const changes = { put: { turn: submitted } };
+          const session = sessionOf(turn);
+          if (turn.keeping === undefined || session === undefined) return changes;
+          return turn.keeping.line(changes, acceptedTurn(session, submitted), "open");
         },
       );
       turn.record = submitted;
@@ -220,6 +226,8 @@ export function createOpenTurns(
       if (turn.phase === "ended" || turn.phase === "reserved") return;
       // One that has only waited has asked nothing, and is no turn of its session yet.
       const begun = turn.phase !== "queued";
+      // Its caller is told that it has come to nothing, and may ask for the same again.
+      const unanswered = turn.phase === "submitted" ? turn.keeping : undefined;
       const session = begun ? sessionOf(turn) : undefined;
       forget(turn);
       if (begun) for (const listener of endingListeners) listener(turn, outcome);
@@ -232,9 +240,10 @@ export function createOpenTurns(
       };
       store.append(finishedEvent(record, outcome.status), (seq) => {
         record = { ...record, lastSeq: seq };
-        return session === undefined
+        const changes = session === undefined
           ? { put: { turn: record } }
           : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
+        return unanswered?.withdrawn(changes) ?? changes;
       });
       late.keep(record, turn.receipt.work.running(), turn.receipt.approvals.pending);
       tally.turns[outcome.status] += 1;

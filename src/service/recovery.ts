@@ -6,8 +6,8 @@
 // have seen, is the one that is kept.
 
 import { isoTime, type Clock } from "../base/clock.ts";
-import type { CodexdEvent } from "../core/event.ts";
-import { decodeEntry } from "../core/event.ts";
+import type { CodexdEvent, EventDetail } from "../core/event.ts";
+import { decodeEntry, isDelta } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
 import type { Approvals } from "./approvals.ts";
 import type { OpenTurns, TurnOutcome } from "./open-turns.ts";
@@ -31,9 +31,13 @@ export async function endAbandonedTurns(
   approvals?: Pick<Approvals, "abandon" | "recover">,
 ): Promise<number> {
   const underWay = [...store.tables.turn.newestFirst()].filter((turn) => turn.status === "inProgress").reverse();
+  // What cannot be read back yet has not been told to anyone.
+  await store.settled();
+  const told = await readBack(store, underWay);
   let ended = 0;
-  for (const turn of underWay) {
-    const found = await readBack(store, turn);
+  for (const kept of underWay) {
+    const turn = await store.readWhole("turn", kept);
+    const found = told.get(kept) as ReadBack;
     if (found.end === null && outliving !== undefined && reopen(store, turn, found.receipt, outliving)) continue;
     // Before its own end, so that its receipt knows.
     approvals?.abandon(turn, found.end === null ? "daemon_restarted" : "turn_ended", found.receipt);
@@ -59,7 +63,7 @@ function endAbandoned(
   const submitted = turn.turnId === null;
   const message = submitted
     ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
-    : "the daemon died while the turn ran";
+    : `the daemon died while the turn ran${whatIsMissing(store, turn)}`;
   const now = isoTime(clock.now());
   const status = end?.status ?? "interrupted";
   const reason = submitted ? "not_answered" : "daemon_restarted";
@@ -77,31 +81,55 @@ function endAbandoned(
   return status;
 }
 
+/** A turn that runs for very long outlives its first events. */
+function whatIsMissing({ oldestSeq }: CodexdStore, { firstSeq }: TurnRecord): string {
+  return firstSeq >= oldestSeq ? "" : `; what it had done before event ${oldestSeq} is not in the journal any more`;
+}
+
 interface ReadBack {
   readonly receipt: Receipt;
   /** Codex had ended the turn, and the daemon died before it wrote so: its clients have seen the end. */
-  readonly end: { readonly status: TurnOutcome["status"]; readonly at: string } | null;
+  end: { readonly status: TurnOutcome["status"]; readonly at: string } | null;
 }
 
-/** What the stream had said of the turn: its events lie between its first one and the end of the journal. */
-async function readBack(store: CodexdStore, turn: TurnRecord): Promise<ReadBack> {
-  const receipt = createReceipt();
-  let end: ReadBack["end"] = null;
-  if (turn.turnId !== null) {
-    for await (const batch of store.replay(turn.firstSeq - 1)) {
-      for (const entry of batch.entries) {
-        // Its sub-agents ask on threads of their own, and in turns of their own.
-        const isAsked = entry.type.startsWith("approval.");
-        if ((entry.threadId !== turn.threadId && !isAsked) || entry.type.endsWith(".delta")) continue;
-        const event: CodexdEvent = decodeEntry(batch, entry);
-        const isOwn = event.detail.turnId === turn.turnId || (isAsked && event.detail["rootTurnId"] === turn.turnId);
-        if (!isOwn) continue;
-        observe(receipt, event.type, event.detail);
-        if (event.type === "app-server.turn.completed") {
-          end = { status: outcomeStatus(event.detail["status"]), at: event.createdAt };
-        }
-      }
+/** Also of what was too large for the event. */
+export async function wholeDetail(store: CodexdStore, { seq, detail }: CodexdEvent): Promise<EventDetail> {
+  if (detail["truncated"] !== true) return detail;
+  const whole = await store.readDetail(seq);
+  return whole === null ? detail : JSON.parse(whole) as EventDetail;
+}
+
+/**
+ * What the stream had said of each of the turns, by their records, in one pass: their events lie between the beginning
+ * of the first one and the end of the journal.
+ */
+async function readBack(store: CodexdStore, turns: readonly TurnRecord[]): Promise<Map<TurnRecord, ReadBack>> {
+  const found = new Map<TurnRecord, ReadBack>();
+  const byTurn = new Map<unknown, TurnRecord>();
+  const threads = new Set<string | null>();
+  for (const turn of turns) {
+    found.set(turn, { receipt: createReceipt(), end: null });
+    if (turn.turnId === null) continue;
+    byTurn.set(turn.turnId, turn);
+    threads.add(turn.threadId);
+  }
+  if (byTurn.size === 0) return found;
+  const firstSeq = Math.min(...[...byTurn.values()].map((turn) => turn.firstSeq));
+  for await (const batch of store.replay(firstSeq - 1)) {
+    for (const entry of batch.entries) {
+      // Its sub-agents ask on threads of their own, and in turns of their own.
+      const isAsked = entry.type.startsWith("approval.");
+      // Deltas are nearly all that there is: they are known by the type alone, which costs no parsing.
+      if (isDelta(entry.type) || (!threads.has(entry.threadId) && !isAsked)) continue;
+      const event: CodexdEvent = decodeEntry(batch, entry);
+      const { type, createdAt } = event;
+      const turn = byTurn.get(event.detail.turnId) ?? (isAsked ? byTurn.get(event.detail["rootTurnId"]) : undefined);
+      const of = turn === undefined ? undefined : found.get(turn);
+      if (turn === undefined || of === undefined || (entry.threadId !== turn.threadId && !isAsked)) continue;
+      const detail = await wholeDetail(store, event);
+      observe(of.receipt, type, detail);
+      if (type === "app-server.turn.completed") of.end = { status: outcomeStatus(detail["status"]), at: createdAt };
     }
   }
-  return { receipt, end };
+  return found;
 }

@@ -27,7 +27,7 @@ export interface RecordRetentionOptions {
   /** How many days an ended record stays at most. */
   readonly keepDays: number;
   /** The records have gone: what codexd holds of them elsewhere may go too. */
-  readonly forget: { readonly [K in keyof CodexdTables]?: (record: CodexdTables[K]) => void | Promise<void> };
+  readonly forget: { readonly [K in Retained]?: (record: CodexdTables[K]) => void | Promise<void> };
 }
 
 /** What retention must know of a kind of record. */
@@ -39,7 +39,10 @@ interface Kind<R> {
   readonly restMs?: number;
 }
 
-const KINDS: { readonly [K in keyof CodexdTables]: Kind<CodexdTables[K]> } = {
+/** Answers that are kept by a key go by rules of their own (idempotency.ts). */
+type Retained = Exclude<keyof CodexdTables, "answer">;
+
+const KINDS: { readonly [K in Retained]: Kind<CodexdTables[K]> } = {
   turn: {
     idOf: turnKey,
     endOf: ({ lastSeq, completedAt, startedAt }) => (lastSeq === null ? null : (completedAt ?? startedAt ?? "")),
@@ -66,7 +69,7 @@ export function createRecordRetention(options: RecordRetentionOptions): RecordRe
   let running: Promise<void> = Promise.resolve();
 
   /** One line a batch: a line stays short however much there is to drop. */
-  const drop = async <K extends keyof CodexdTables>(kind: K): Promise<void> => {
+  const drop = async <K extends Retained>(kind: K): Promise<void> => {
     const before = isoTime(clock.now() - options.keepDays * DAY_MS);
     const restsSince = isoTime(clock.now() - (KINDS[kind].restMs ?? 0));
     const endOf = (record: CodexdTables[K]): string | null => {
@@ -111,6 +114,26 @@ export function createRecordRetention(options: RecordRetentionOptions): RecordRe
       await running;
     },
   };
+}
+
+/** How many records of each kind have ended and are kept, and for how many days the oldest of them has been. */
+export function countKept(tables: CodexdStore["tables"], nowMs: number) {
+  let oldest: string | undefined;
+  const count = <K extends Retained>(kind: K): number => {
+    let ended = 0;
+    for (const record of tables[kind].newestFirst()) {
+      const at = KINDS[kind].endOf(record);
+      if (at === null) continue;
+      ended += 1;
+      if (at !== "" && (oldest === undefined || at < oldest)) oldest = at;
+    }
+    return ended;
+  };
+  const counts = {
+    keptSessions: count("session"), keptTurns: count("turn"), keptRuns: count("run"), keptApprovals: count("approval"),
+  };
+  const ageMs = oldest === undefined ? 0 : nowMs - Date.parse(oldest);
+  return { counts, keptDays: Math.max(0, Math.floor(ageMs / DAY_MS)) };
 }
 
 /** Ended records beyond the newest `keep`, and those that ended before `before`; the oldest end first. */

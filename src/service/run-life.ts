@@ -127,7 +127,8 @@ export function startRunLife(options: RunLifeOptions): RunLife {
     giveUp?.cancel();
     const { invocation = null, result = null, stop = NOTHING_STOPPED } = outcome;
     const ended = verdict(outcome, why, redact);
-    return { ...ended, invocation, result, stop, work: work.receipt(ended.status, result), threadId, lostBytes };
+    const receipt = work.receipt(ended.status, result?.lastMessage ?? null, result?.jsonEvents);
+    return { ...ended, invocation, result, stop, work: receipt, said: null, threadId, lostBytes };
   };
 
   return {

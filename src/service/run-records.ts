@@ -25,6 +25,8 @@ export interface RunEnd {
   readonly stop: StopReport;
   /** What it has done; null where it has not begun. */
   readonly work: WorkReceipt | null;
+  /** Its last message, of a run that has no result to hold it. */
+  readonly said: string | null;
   readonly threadId: string | null;
   /** Bytes of its output that could not be written. */
   readonly lostBytes: number;
@@ -47,7 +49,7 @@ export function queuedRecord(
     prompt: cutText(input.prompt, LIMITS.inlineInputBytesMax), purpose: input.purpose ?? "fallback-worker",
     cwd: input.cwd, createdAt: now, updatedAt: now, startedAt: null, finishedAt: null, error: null, summary: null,
     finalMessage: null, exitCode: null, tokenUsage: null, metadata: input.metadata ?? {}, result: null,
-    ...NO_WORK, liveness: null,
+    ...NO_WORK, firstSeq: null, liveness: null,
   };
 }
 
@@ -62,7 +64,7 @@ export function endedRecord(
   run: RunRecord, end: RunEnd, prompt: string, now: string,
 ): { readonly record: RunRecord; readonly whole: RunWhole | null } {
   const { result, invocation } = end;
-  const finalMessage = result?.lastMessage ?? null;
+  const finalMessage = result?.lastMessage ?? end.said;
   const exitCode = result?.exitCode ?? null;
   const summary = finalMessage ?? (exitCode === null ? null : `exit_code:${exitCode}`);
   const both = invocation === null ? null : { invocation, result };
@@ -139,7 +141,8 @@ export function endedEvent(record: RunRecord, end: RunEnd): EventDraft {
 /** An end that no executor has told. */
 export function ownEnd(status: RunEnd["status"], reason: string, message: string, stop = NOTHING_STOPPED): RunEnd {
   return {
-    status, error: { message, reason }, invocation: null, result: null, stop, work: null, threadId: null, lostBytes: 0,
+    status, error: { message, reason }, invocation: null, result: null, stop, work: null, said: null, threadId: null,
+    lostBytes: 0,
   };
 }
 

@@ -1,15 +1,21 @@
 // What a daemon that died has left of its runs: each that was under way ends once, as failed, and its processes first.
 //
-// Deliberately without a second start: nobody knows how far such a run has come. Invariant: when this has resolved,
-// no run that the journal calls under way has processes that could still be found.
+// Its receipt is what the journal had heard of it. Deliberately without a second start: nobody knows how far such a run
+// has come. Invariant: when this has resolved, no run that the journal calls under way has processes that could still
+// be found.
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { foldExecEvent, NO_PROGRESS, type ExecProgress } from "../codex/exec-events.ts";
 import { errorMessage } from "../core/errors.ts";
+import { decodeEntry } from "../core/event.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import type { RunRecord } from "../core/runs.ts";
 import type { RunFiles } from "../store/run-files.ts";
-import { endedEvent, endedRecord, ownEnd } from "./run-records.ts";
-import { dropSecrets } from "./run-requests.ts";
+import { wholeDetail } from "./recovery.ts";
+import { endedEvent, endedRecord, ownEnd, type RunEnd, type RunWhole } from "./run-records.ts";
+import { dropSecrets, readRequest } from "./run-requests.ts";
+import { createRunWork, type RunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
 
@@ -26,23 +32,75 @@ export interface RunRecoveryOptions {
 }
 
 export async function endAbandonedRuns(options: RunRecoveryOptions): Promise<void> {
-  const { store, clock, log, files, tally, endLeftovers } = options;
+  const { store, log, files, endLeftovers } = options;
   const abandoned = [...store.tables.run.newestFirst()].filter(({ status }) => status === "running").reverse();
+  if (abandoned.length === 0) return;
   const stops = await Promise.all(abandoned.map(({ runId }) =>
     endLeftovers(runId).catch((error: unknown): StopReport => {
       log.error("the processes of a run could not be looked for", { runId, reason: errorMessage(error) });
       return NOTHING_STOPPED;
     })));
-  abandoned.forEach((run, at) => {
-    const stop = stops[at] ?? NOTHING_STOPPED;
-    const survivors = stop.survived.length === 0 ? "" : `; ${stop.survived.length} of its processes could not be ended`;
-    const end = ownEnd("failed", "interrupted", `the daemon died while the run was under way${survivors}`, stop);
-    const { record } = endedRecord(run, end, run.prompt, isoTime(clock.now()));
-    store.append(endedEvent(record, end), { put: { run: record } });
-    tally.runs.failed += 1;
-  });
+  const heard = await readBack(options, abandoned);
+  for (const [at, run] of abandoned.entries()) {
+    await endAbandoned(options, run, stops[at] ?? NOTHING_STOPPED, heard.get(run.runId) as Heard);
+  }
   await store.settled();
   for (const { runId } of abandoned) await dropSecrets(files, log, runId);
+}
+
+/** Puts beside the line what the record of a run that has ended does not hold. Never rejects. */
+export async function keepWhole(
+  { files, log }: Pick<RunRecoveryOptions, "files" | "log">, runId: string, whole: RunWhole,
+): Promise<void> {
+  await files.writeDocument(runId, "result.json", whole).catch((error: unknown) => {
+    log.error("the whole result of a run could not be written", { runId, reason: errorMessage(error) });
+  });
+}
+
+async function endAbandoned(
+  options: RunRecoveryOptions, run: RunRecord, stop: StopReport, { work, progress, threadId, prompt }: Heard,
+): Promise<void> {
+  const { store, clock, tally } = options;
+  const survivors = stop.survived.length === 0 ? "" : `; ${stop.survived.length} of its processes could not be ended`;
+  const said = progress.lastMessage;
+  const end: RunEnd = {
+    ...ownEnd("failed", "interrupted", `the daemon died while the run was under way${survivors}`, stop),
+    work: work.receipt("failed", said), said, threadId,
+  };
+  const { record, whole } = endedRecord(run, end, prompt, isoTime(clock.now()));
+  if (whole !== null) await keepWhole(options, run.runId, whole);
+  store.append(endedEvent(record, end), { put: { run: record } });
+  tally.runs.failed += 1;
+}
+
+/** What the journal has heard of a run. */
+interface Heard {
+  readonly work: RunWork;
+  readonly prompt: string;
+  progress: ExecProgress;
+  threadId: string | null;
+}
+
+/** All of them in one pass: what they have printed lies between the first one's start and the end of the journal. */
+async function readBack({ store, files }: RunRecoveryOptions, runs: readonly RunRecord[]): Promise<Map<string, Heard>> {
+  const heard = new Map<string, Heard>();
+  for (const { runId, prompt } of runs) {
+    const request = await readRequest(files, runId);
+    const work = createRunWork(request?.outputSchema);
+    heard.set(runId, { work, prompt: request?.prompt ?? prompt, progress: NO_PROGRESS, threadId: null });
+  }
+  const firstSeq = Math.min(...runs.map((run) => run.firstSeq ?? 1));
+  for await (const batch of store.replay(firstSeq - 1)) {
+    for (const entry of batch.entries) {
+      const of = entry.type === "run.item" && entry.runId !== null ? heard.get(entry.runId) : undefined;
+      if (of === undefined) continue;
+      const { item, itemEvent, threadId } = await wholeDetail(store, decodeEntry(batch, entry));
+      of.work.note({ type: itemEvent, item });
+      of.progress = foldExecEvent(of.progress, { type: itemEvent, item });
+      of.threadId = threadId ?? of.threadId;
+    }
+  }
+  return heard;
 }
 
 /** What lies there without a record: a crash came between the file and the line that names it, or that drops it. */

@@ -5,9 +5,10 @@
 
 import type { Logger } from "../base/log.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
+import type { RunRecord } from "../core/runs.ts";
 import { mayPass } from "../store/disk.ts";
 import type { RunFiles } from "../store/run-files.ts";
-import type { StoredRequest } from "./run-records.ts";
+import { hasWholePrompt, withWhole, type StoredRequest } from "./run-records.ts";
 
 const NOT_KEPT = "[not kept]";
 
@@ -27,6 +28,14 @@ export async function readRequest(files: RunFiles, runId: string): Promise<Store
   const document = await files.readDocument(runId, "request.json");
   // codexd's own file, closed to others: what a caller may ask was checked before it was written.
   return typeof document?.["prompt"] === "string" ? (document as unknown as StoredRequest) : null;
+}
+
+/** The record with what was cut from it, which of a run without a result of its own is its prompt alone. */
+export async function readWholeRun(files: RunFiles, run: RunRecord): Promise<RunRecord> {
+  const result = run.finishedAt === null ? null : await files.readDocument(run.runId, "result.json");
+  if (result !== null) return withWhole(run, result);
+  const request = hasWholePrompt(run) ? null : await readRequest(files, run.runId);
+  return request === null ? run : { ...run, prompt: request.prompt };
 }
 
 /** Once a run is started, or will never be, nobody needs the values of its environment again. Never rejects. */

@@ -16,7 +16,7 @@ import { startRunLife, type RunLife, type StopReason } from "./run-life.ts";
 import type { RunPulse } from "./run-liveness.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { endedEvent, endedRecord, ownEnd, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
-import { endAbandonedRuns, removeUnrecorded, type EndLeftovers } from "./run-recovery.ts";
+import { endAbandonedRuns, keepWhole, removeUnrecorded, type EndLeftovers } from "./run-recovery.ts";
 import { dropSecrets, readRequest } from "./run-requests.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
@@ -105,11 +105,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
   const finish = async (run: OpenRun, end: RunEnd, prompt: string): Promise<void> => {
     const { runId } = run.record;
     const { record, whole } = endedRecord(run.record, end, prompt, isoTime(clock.now()));
-    if (whole !== null) {
-      await files.writeDocument(runId, "result.json", whole).catch((error: unknown) => {
-        log.error("the whole result of a run could not be written", { runId, reason: errorMessage(error) });
-      });
-    }
+    if (whole !== null) await keepWhole(options, runId, whole);
     forget(run);
     run.record = record;
     try {
@@ -151,9 +147,12 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
   /** False when the journal has refused: the run waits where it was, and all starts wait a moment. */
   const writeStarted = async (run: OpenRun): Promise<boolean> => {
     const now = isoTime(clock.now());
-    const record: RunRecord = { ...run.record, status: "running", startedAt: now, updatedAt: now };
+    let record: RunRecord = { ...run.record, status: "running", startedAt: now, updatedAt: now };
     try {
-      await store.commit(runEvent("run.started", "run started", record), { put: { run: record } });
+      await store.commit(runEvent("run.started", "run started", record), (seq) => {
+        record = { ...record, firstSeq: seq };
+        return { put: { run: record } };
+      });
     } catch (error) {
       if (!(error instanceof CodexdError) || error.code !== "storage_full") throw error;
       queue.release(record.runId);

@@ -1,19 +1,20 @@
 // What a run has done, gathered while it prints: the same receipt as a turn's, out of what `codex exec --json` says.
 //
-// Deliberately not how it ended (codex/exec-events.ts). Invariant: what an executor tells only with its outcome counts
-// as much as what it told while it ran, and nothing counts twice.
+// The same fold serves the live process and recovery, which reads the items back from the journal. Deliberately not how
+// it ended (codex/exec-events.ts). Invariant: what an executor tells only with its outcome counts as much as what it
+// told while it ran, and nothing counts twice.
 
 import { isObject } from "../base/decode.ts";
 import { noteExecEvent } from "../codex/exec-items.ts";
 import type { WorkReceipt } from "../core/records.ts";
-import type { RunResult } from "../core/runs.ts";
 import { WorkLog } from "../core/work-log.ts";
 import type { RunEnd } from "./run-records.ts";
 import { readStructuredOutput } from "./structured-output.ts";
 
 export interface RunWork {
   note(event: Record<string, unknown>): void;
-  receipt(status: RunEnd["status"], result: RunResult | null): WorkReceipt;
+  /** @param untold the printed objects, should the executor have told none of them while it ran. */
+  receipt(status: RunEnd["status"], lastMessage: string | null, untold?: readonly unknown[]): WorkReceipt;
 }
 
 const ENDED: Record<RunEnd["status"], string> = {
@@ -31,10 +32,10 @@ export function createRunWork(outputSchema: unknown): RunWork {
 
   return {
     note,
-    receipt(status, result) {
-      if (!isTold) result?.jsonEvents.filter(isObject).forEach(note);
+    receipt(status, lastMessage, untold = []) {
+      if (!isTold) untold.filter(isObject).forEach(note);
       return {
-        ...readStructuredOutput(outputSchema, result?.lastMessage ?? null, ENDED[status]),
+        ...readStructuredOutput(outputSchema, lastMessage, ENDED[status]),
         plan: log.plan,
         commands: log.commands(),
         fileChanges: log.fileChanges(),

@@ -10,9 +10,10 @@ import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import { runSummary, type RunLiveness, type RunRecord, type StartRunInput } from "../core/runs.ts";
 import { requireDirectory } from "./directories.ts";
+import type { Keeping } from "./idempotency.ts";
 import { readPage } from "./pages.ts";
-import { hasWholePrompt, queuedRecord, runEvent, withWhole } from "./run-records.ts";
-import { readRequest, writeRequest } from "./run-requests.ts";
+import { hasWholePrompt, queuedRecord, runEvent } from "./run-records.ts";
+import { readWholeRun, writeRequest } from "./run-requests.ts";
 import { createRunSchedule, type OpenRun, type RunSchedule, type RunScheduleOptions } from "./run-schedule.ts";
 import type { RunOutput, RunService } from "./services.ts";
 import { requireSession } from "./threads.ts";
@@ -73,7 +74,7 @@ export function createRuns(options: RunsOptions): Runs {
   };
 
   const write = async (
-    input: StartRunInput & { readonly cwd: string },
+    input: StartRunInput & { readonly cwd: string }, keeping?: Keeping<RunRecord>,
   ): Promise<{ readonly queued: RunRecord; readonly open: OpenRun }> => {
     const run = queuedRecord(createId("run", uuid), input, isoTime(clock.now()));
     const { sessionId: _session, metadata: _metadata, waitMs: _wait, ...request } = input;
@@ -85,10 +86,12 @@ export function createRuns(options: RunsOptions): Runs {
     }
     try {
       gate.assertNotDraining();
-      const journaled = store.commit(runEvent("run.queued", "run queued", run), { put: { run } });
+      const changes = { put: { run } };
+      const kept = keeping?.line(changes, { ...run, prompt: input.prompt }) ?? changes;
+      const journaled = store.commit(runEvent("run.queued", "run queued", run), kept);
       // A thousand long prompts wait in their files, not in memory.
-      const kept = hasWholePrompt(run) ? request : null;
-      return { queued: run, open: await schedule.add(run, kept, journaled) };
+      const held = hasWholePrompt(run) ? request : null;
+      return { queued: run, open: await schedule.add(run, held, journaled) };
     } catch (error) {
       await files.remove(run.runId).catch((reason: unknown) => {
         log.warn("the files of a run that was refused stay", { runId: run.runId, reason: errorMessage(reason) });
@@ -98,27 +101,18 @@ export function createRuns(options: RunsOptions): Runs {
   };
 
   const get = async (runId: string): Promise<RunRecord> => {
-    const run = requireRun(runId);
-    const [whole] = await Promise.all([readWhole(run), store.settled()]);
-    return asTold(whole === null ? run : withWhole(run, whole));
-  };
-
-  /** What was cut from the record; the prompt of a run that has no result of its own stands in its request alone. */
-  const readWhole = async (run: RunRecord): Promise<Record<string, unknown> | null> => {
-    const result = run.finishedAt === null ? null : await files.readDocument(run.runId, "result.json");
-    if (result !== null || hasWholePrompt(run)) return result;
-    const request = await readRequest(files, run.runId);
-    return request === null ? null : { prompt: request.prompt };
+    const [whole] = await Promise.all([readWholeRun(files, requireRun(runId)), store.settled()]);
+    return asTold(whole);
   };
 
   return {
-    async start(input, signal) {
+    async start(input, signal, keeping) {
       const cwd = input.cwd ?? config.repoRoot;
       await requireDirectory("cwd", cwd);
       gate.assertNotDraining();
       if (input.sessionId !== undefined) requireSession(store, input.sessionId);
       checkRoom();
-      const { queued, open } = await write({ ...input, cwd });
+      const { queued, open } = await write({ ...input, cwd }, keeping);
       if (input.waitMs === undefined) return { ...queued, prompt: input.prompt };
       await within(clock, open.ended, input.waitMs, signal);
       return get(queued.runId);

@@ -11,6 +11,8 @@ import type {
   AcceptedTurn, CreateSessionInput, ForkThreadInput, ListQuery, ReviewThreadInput, RpcInput, StartTurnInput,
   StopOutcome, ThreadListQuery, TurnStopOutcome, UploadRecord,
 } from "../core/requests.ts";
+import type { IdempotencyService, Keeping } from "./idempotency.ts";
+import type { BegunWork, CreatedSession } from "./kept-forms.ts";
 import type { MetricsService } from "./metrics.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 
@@ -26,6 +28,7 @@ export interface Services {
   readonly child: ChildService;
   readonly threads: ThreadService;
   readonly uploads: UploadService;
+  readonly idempotency: IdempotencyService;
   readonly events: EventService;
   readonly status: StatusService;
   readonly metrics: MetricsService;
@@ -33,7 +36,7 @@ export interface Services {
 
 export interface SessionService {
   /** `created` is false when `threadId` named an active session, which is given back as it is. */
-  create(input: CreateSessionInput): Promise<{ session: SessionRecord; created: boolean }>;
+  create(input: CreateSessionInput, keeping?: Keeping<CreatedSession>): Promise<CreatedSession>;
   list(query: ListQuery & { status: string | null; purpose: string | null }): Promise<Page<SessionRecord>>;
   get(sessionId: string): Promise<{ session: SessionRecord; recentEvents: readonly CodexdEvent[] }>;
   close(sessionId: string): Promise<StopOutcome>;
@@ -42,7 +45,7 @@ export interface SessionService {
 
 export interface TurnService {
   /** `signal` aborts the waiting, never the turn. */
-  start(input: StartTurnInput, signal?: AbortSignal): Promise<AcceptedTurn>;
+  start(input: StartTurnInput, signal?: AbortSignal, keeping?: Keeping<AcceptedTurn>): Promise<AcceptedTurn>;
   /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
   get(id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord>;
   list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
@@ -61,7 +64,7 @@ export interface RunService {
    * @throws (rejects) {CodexdError} `too_many_runs`, `not_found` (its session), `draining`, `storage_full`;
    *   {DecodeError} for a field.
    */
-  start(input: StartRunInput, signal?: AbortSignal): Promise<RunRecord>;
+  start(input: StartRunInput, signal?: AbortSignal, keeping?: Keeping<RunRecord>): Promise<RunRecord>;
   /** With its whole prompt and result, also where the record holds them cut. */
   get(runId: string): Promise<RunRecord>;
   list(query: ListQuery & { status: string | null }): Promise<Page<RunSummary>>;
@@ -136,12 +139,14 @@ export interface ThreadService {
   /** Begins a turn of Codex's own; that of a session is adopted, with its events and a receipt. */
   compact(threadId: string): Promise<void>;
   /** As `compact`; gives the turn's id and the thread on which it runs. */
-  review(threadId: string, input: ReviewThreadInput): Promise<{ turnId: string | null; threadId: string }>;
+  review(threadId: string, input: ReviewThreadInput): Promise<Required<BegunWork>>;
 }
 
 export interface UploadService {
   /** @throws (rejects) {CodexdError} `not_found`, `session_closed`, `storage_full`; {DecodeError} for type and size. */
-  create(input: { sessionId: string; mediaType: string | null; bytes: Buffer }): Promise<UploadRecord>;
+  create(
+    input: { sessionId: string; mediaType: string | null; bytes: Buffer }, keeping?: Keeping<UploadRecord>,
+  ): Promise<UploadRecord>;
 }
 
 export interface RunOutput {
@@ -217,6 +222,12 @@ export interface EventService {
    *   `hello`, the HTTP forms refuse it.
    */
   open(options: { after: number | null; filter: EventFilter; sink: EventSink }): EventStream;
+  /**
+   * The detail of one event as JSON text, all of it also where the event itself holds it cut.
+   *
+   * @throws (rejects) {CodexdError} `not_found` where the journal has no such event, or none any more.
+   */
+  detail(seq: number): Promise<string>;
 }
 
 export interface StatusService {

@@ -11,8 +11,9 @@ import { NOTHING_STOPPED } from "../core/processes.ts";
 import { turnSummary, type SessionRecord, type ThreadProfile, type TurnRecord } from "../core/records.ts";
 import type { AppServerGate } from "./app-server.ts";
 import { requireDirectory } from "./directories.ts";
+import type { Keeping } from "./idempotency.ts";
 import type { CreateSessionInput } from "./inputs.ts";
-import type { Interrupts } from "./interrupts.ts";
+import type { CreatedSession } from "./kept-forms.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import type { SessionService, StopOutcome } from "./services.ts";
@@ -21,6 +22,7 @@ import type { CodexdStore } from "./tables.ts";
 import { requireSession, type Threads } from "./threads.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 import { joinReports, type TurnLeftovers } from "./turn-leftovers.ts";
+import type { StopTurn } from "./turn-stop.ts";
 import type { WorkGate } from "./work-gate.ts";
 
 export interface SessionsOptions {
@@ -29,8 +31,8 @@ export interface SessionsOptions {
   readonly threads: Threads;
   readonly index: SessionIndex;
   readonly appServer: AppServerGate;
-  readonly interrupts: Interrupts;
   readonly queue: TurnQueue;
+  readonly stop: StopTurn;
   /** Ends what turns have left running; undefined for nowhere. */
   readonly leftovers?: TurnLeftovers;
   readonly gate: WorkGate;
@@ -48,7 +50,7 @@ export interface Sessions extends SessionService {
 }
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { store, open, threads, index, appServer, interrupts, leftovers, queue, gate, clock, uuid } = options;
+  const { store, open, threads, index, appServer, leftovers, queue, gate, clock, uuid } = options;
   const { remote = false } = options;
   const byThread = createOneAtATime();
 
@@ -86,12 +88,16 @@ export function createSessions(options: SessionsOptions): Sessions {
     );
   };
 
-  const write = (type: "session.created" | "session.registered", session: SessionRecord): Promise<number> => {
+  const write = (
+    type: "session.created" | "session.registered", session: SessionRecord, keeping?: Keeping<CreatedSession>,
+  ): Promise<number> => {
     const forget = index.set(session);
     const { sessionId, threadId, purpose } = session;
     const message = type === "session.created" ? "session created" : "session registered";
     const detail = { sessionId, threadId, purpose };
-    const written = store.commit({ level: "info", type, message, detail }, { put: { session } });
+    const changes = { put: { session } };
+    const kept = keeping?.line(changes, { session, created: true }) ?? changes;
+    const written = store.commit({ level: "info", type, message, detail }, kept);
     written.catch(forget);
     return written;
   };
@@ -100,23 +106,22 @@ export function createSessions(options: SessionsOptions): Sessions {
     // Those that wait go first, or the next one would start in the moment when the running one ends.
     const { sessionId } = session;
     const withdrawing = queue.first(sessionId) === undefined ? null : queue.withdrawAll(sessionId);
-    const running = open.ofSession(session.sessionId);
-    const seen = running === undefined ? [] : await leftovers?.look(session);
-    const turn = running === undefined ? null : await interrupts.interrupt(running);
-    // What it has left running is known by the thread that it ran on.
-    const report = await leftovers?.end(requireSession(store, session.sessionId), seen);
+    const running = open.ofSession(sessionId);
+    const report = running === undefined ? await leftovers?.end(session) : await options.stop(running);
+    const turn = running?.ended.value ?? null;
     const withdrawn = withdrawing === null ? [] : await withdrawing;
-    return { turn, queuedTurns: withdrawn.map(turnSummary), ...(report ?? NOTHING_STOPPED) };
+    const whole = turn === null ? null : await store.readWhole("turn", turn);
+    return { turn: whole, queuedTurns: withdrawn.map(turnSummary), ...(report ?? NOTHING_STOPPED) };
   };
 
   return {
-    async create(input) {
+    async create(input, keeping) {
       if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
         const found = await existing(input);
         if (found !== undefined) return { session: found, created: false };
-        return { session: await make(input), created: true };
+        return { session: await make(input, keeping), created: true };
       });
     },
 
@@ -175,18 +180,18 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
   };
 
-  async function make(input: CreateSessionInput): Promise<SessionRecord> {
+  async function make(input: CreateSessionInput, keeping?: Keeping<CreatedSession>): Promise<SessionRecord> {
     const server = await appServer.ready();
     gate.assertOpen();
     const base = draft(input);
     let written: Promise<number> | undefined;
     const record = (facts: Partial<SessionRecord>): void => {
-      written = write("session.created", { ...base, ...facts });
+      written = write("session.created", { ...base, ...facts }, keeping);
     };
     if (input.threadId === undefined) await threads.start(server, base, record);
     else await threads.resume(server, input.threadId, base, record);
     await written;
-    return requireSession(store, base.sessionId);
+    return keeping?.kept?.session ?? requireSession(store, base.sessionId);
   }
 
   async function closeNow(sessionId: string, turn: TurnRecord | null): Promise<SessionRecord> {

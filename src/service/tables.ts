@@ -3,15 +3,18 @@
 
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { CodexdPaths } from "../core/config.ts";
+import { keptAnswerId, type KeptAnswer } from "../core/kept-answer.ts";
 import type { RunRecord } from "../core/runs.ts";
 import { NO_WORK, turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { Store, TableSpec } from "../store/types.ts";
+import { TURN_PARTS } from "./turn-parts.ts";
 
 export type CodexdTables = {
   readonly session: SessionRecord;
   readonly turn: TurnRecord;
   readonly run: RunRecord;
   readonly approval: ApprovalRecord;
+  readonly answer: KeptAnswer;
 };
 
 export type CodexdStore = Store<CodexdTables>;
@@ -22,6 +25,7 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
     turn: {
       path: paths.turnRegistryPath, field: "turns", idOf: turnKey,
       complete: (turn) => completed(turn, TURN_SINCE),
+      beside: TURN_PARTS,
     },
     run: {
       path: paths.runRegistryPath, field: "runs", idOf: (run) => run.runId,
@@ -30,6 +34,7 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
     approval: {
       path: paths.approvalRegistryPath, field: "approvals", idOf: (approval) => approval.approvalId,
     },
+    answer: { path: paths.answerRegistryPath, field: "answers", idOf: keptAnswerId },
   };
 }
 
@@ -37,7 +42,7 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
 const TURN_SINCE = { outputSchema: null, diff: null, ...NO_WORK, approvals: [], liveness: null } as const;
 
 /** The same of runs. */
-const RUN_SINCE = { ...NO_WORK, liveness: null } as const;
+const RUN_SINCE = { ...NO_WORK, firstSeq: null, liveness: null } as const;
 
 /** The record with what it lacks of `members`. */
 function completed<R extends object>(record: R, members: Partial<R>): R {

@@ -9,13 +9,18 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { InputItem, TurnOverrides } from "../codex/methods.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { SessionRecord, TurnRecord } from "../core/records.ts";
+import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
 import type { AppServerGate } from "./app-server.ts";
+import { requireDirectory } from "./directories.ts";
+import type { Keeping } from "./idempotency.ts";
+import type { InputItems } from "./input-items.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import { requireSession } from "./threads.ts";
 import { overridesChange } from "./turn-overrides.ts";
-import { idsOf } from "./turn-records.ts";
+import { acceptedTurn, idsOf } from "./turn-records.ts";
 import { outcomeOf, type StartTurn } from "./turn-start.ts";
 import type { WorkGate } from "./work-gate.ts";
 
@@ -31,7 +36,9 @@ export interface TurnQueue {
    *
    * @throws (rejects) {CodexdError} `too_many_turns`, `storage_full`.
    */
-  add(session: SessionRecord, items: readonly InputItem[], overrides: TurnOverrides): Promise<OpenTurn>;
+  add(
+    session: SessionRecord, items: readonly InputItem[], overrides: TurnOverrides, keeping?: Keeping<AcceptedTurn>,
+  ): Promise<OpenTurn>;
   /** Ends one turn that waits; null where it does not wait here, or was never written down. */
   withdraw(turn: OpenTurn): Promise<TurnRecord | null>;
   /** Ends all that wait in the session, in one moment: none of them starts any more. In order. */
@@ -49,6 +56,9 @@ export interface TurnQueueOptions {
   readonly appServer: Pick<AppServerGate, "current">;
   readonly clock: Clock;
   readonly start: StartTurn;
+  readonly items: InputItems;
+  /** The app-server runs elsewhere: its directories are not here. */
+  readonly remote?: boolean;
 }
 
 interface Entry {
@@ -59,7 +69,8 @@ interface Entry {
 }
 
 /** Takes over what the store says is queued. */
-export function createTurnQueue({ store, open, gate, appServer, clock, start }: TurnQueueOptions): TurnQueue {
+export function createTurnQueue(options: TurnQueueOptions): TurnQueue {
+  const { store, open, gate, appServer, clock, start, items: readItems, remote = false } = options;
   const waiting = new Map<string, Entry[]>();
   /** How many there are who want nothing to be started in a session. */
   const pauses = new Map<string, number>();
@@ -93,11 +104,17 @@ export function createTurnQueue({ store, open, gate, appServer, clock, start }: 
   };
 
   const run = async (turn: OpenTurn): Promise<void> => {
-    const { sessionId, queuedWith = {}, outputSchema } = turn.record;
-    const items = (turn.record.input ?? []) as InputItem[];
+    const { sessionId, queuedWith = {} } = turn.record;
     try {
+      // Long inputs wait in their files, not in memory.
+      const { input, outputSchema } = await store.readWhole("turn", turn.record);
+      const items = (input ?? []) as InputItem[];
+      // What it names may have gone while it waited, and Codex would tell the model alone.
+      if (queuedWith.cwd !== undefined && !remote) await requireDirectory("cwd", queuedWith.cwd);
+      await readItems({ sessionId, input: items }, requireSession(store, sessionId));
       await start(turn, items, { ...queuedWith, ...(outputSchema === null ? {} : { outputSchema }) });
     } catch (error) {
+      open.release(turn);
       if (turn.phase === "queued") giveBack(turn, error);
     }
     if (turn.phase === "queued") return;
@@ -123,11 +140,13 @@ export function createTurnQueue({ store, open, gate, appServer, clock, start }: 
     for (const sessionId of [...waiting.keys()]) startNext(sessionId);
   };
 
-  const write = async (turn: OpenTurn): Promise<void> => {
+  const write = async (turn: OpenTurn, keeping: Keeping<AcceptedTurn> | undefined): Promise<void> => {
     const message = "turn queued: it starts when the session is free";
     await store.commit({ level: "info", type: "turn.queued", message, detail: idsOf(turn.record) }, (seq) => {
       turn.record = { ...turn.record, firstSeq: seq };
-      return { put: { turn: turn.record } };
+      const changes = { put: { turn: turn.record } };
+      if (keeping === undefined) return changes;
+      return keeping.line(changes, acceptedTurn(requireSession(store, turn.record.sessionId), turn.record));
     });
   };
 
@@ -161,11 +180,11 @@ export function createTurnQueue({ store, open, gate, appServer, clock, start }: 
       return undefined;
     },
 
-    async add({ sessionId, threadId }, items, { outputSchema = null, ...queuedWith }) {
+    async add({ sessionId, threadId }, items, { outputSchema = null, ...queuedWith }, keeping) {
       if ((waiting.get(sessionId)?.length ?? 0) >= LIMITS.queuedTurnsMax) throw tooManyError(sessionId);
       const given = { sessionId, threadId, input: items, outputSchema, queuedWith };
       const turn = open.enqueue(given, overridesChange(queuedWith));
-      const writing = write(turn);
+      const writing = write(turn, keeping);
       const entry: Entry = { turn, written: writing.then(() => true, () => false), isWritten: false };
       place(entry);
       try {
@@ -176,6 +195,8 @@ export function createTurnQueue({ store, open, gate, appServer, clock, start }: 
         throw error;
       }
       entry.isWritten = true;
+      // A hundred long inputs are not held in memory: what is too long comes back from its file.
+      turn.record = store.tables.turn.get(turnKey(turn.record)) ?? turn.record;
       startNext(sessionId);
       return turn;
     },

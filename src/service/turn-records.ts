@@ -5,6 +5,7 @@
 
 import type { EventLevel } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
 import { NO_WORK, type SessionRecord, type TurnError, type TurnRecord, type TurnStatus } from "../core/records.ts";
 import { receiptFields, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import { readStructuredOutput } from "./structured-output.ts";
@@ -58,6 +59,11 @@ export function sessionAfter(
     // Codex keeps no ephemeral thread, however many turns it had.
     threadDurable: session.threadDurable || (byCodex && session.profile.ephemeral !== true),
   };
+}
+
+/** What its caller is told of a turn that has been taken. */
+export function acceptedTurn(session: SessionRecord, { submissionId, turnId }: TurnRecord): AcceptedTurn {
+  return { session, submissionId, turnId, turn: null, approvals: [] };
 }
 
 /** What names a turn before Codex does. */

@@ -6,21 +6,24 @@
 import { DecodeError } from "../base/decode.ts";
 import type { InputItem } from "../codex/methods.ts";
 import { CodexdError } from "../core/errors.ts";
-import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import { LIMITS } from "../core/limits.ts";
+import { NOTHING_STOPPED } from "../core/processes.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
 import { requireDirectory } from "./directories.ts";
+import type { Keeping } from "./idempotency.ts";
 import type { InputItems } from "./input-items.ts";
 import type { StartTurnInput } from "./inputs.ts";
-import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import type { TurnService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
-import type { TurnLeftovers } from "./turn-leftovers.ts";
 import { overridesChange, overridesOf } from "./turn-overrides.ts";
+import { acceptedTurn } from "./turn-records.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 import { closedError, type StartTurn } from "./turn-start.ts";
+import type { StopTurn } from "./turn-stop.ts";
 import type { WaitForTurn } from "./turn-wait.ts";
 import type { WorkGate } from "./work-gate.ts";
 
@@ -28,24 +31,26 @@ export interface TurnsOptions {
   readonly store: CodexdStore;
   readonly open: OpenTurns;
   readonly threads: Threads;
-  readonly interrupts: Interrupts;
   readonly gate: WorkGate;
   readonly begin: StartTurn;
   readonly queue: TurnQueue;
   readonly items: InputItems;
-  /** Ends what turns have left running; undefined for nowhere. */
-  readonly leftovers?: TurnLeftovers;
+  readonly stop: StopTurn;
   readonly wait: WaitForTurn;
   /** The app-server runs elsewhere: its directories are not here. */
   readonly remote?: boolean;
 }
 
-export function createTurns(options: TurnsOptions): TurnService {
-  const { store, open, threads, interrupts, gate, queue, items: readItems, wait, remote = false } = options;
+type Keep = Keeping<AcceptedTurn> | undefined;
 
-  const begin = async (session: SessionRecord, input: StartTurnInput, items: InputItem[]): Promise<OpenTurn> => {
+export function createTurns(options: TurnsOptions): TurnService {
+  const { store, open, threads, gate, queue, items: readItems, stop, wait, remote = false } = options;
+
+  const begin = async (
+    session: SessionRecord, input: StartTurnInput, items: InputItem[], keeping: Keep,
+  ): Promise<OpenTurn> => {
     const overrides = overridesOf(input);
-    const turn = open.reserve(session, overridesChange(overrides));
+    const turn = open.reserve(session, overridesChange(overrides), keeping);
     await options.begin(turn, items, overrides);
     return turn;
   };
@@ -73,7 +78,7 @@ export function createTurns(options: TurnsOptions): TurnService {
     return session;
   };
 
-  const startOrSteer = async (input: StartTurnInput): Promise<OpenTurn> => {
+  const startOrSteer = async (input: StartTurnInput, keeping: Keep): Promise<OpenTurn> => {
     if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
     const read = readItems(input, requireOpen(input.sessionId));
     const items = Array.isArray(read) ? read : await read;
@@ -82,22 +87,24 @@ export function createTurns(options: TurnsOptions): TurnService {
     if (input.expectedTurnId !== undefined) return steer(input, input.expectedTurnId, items);
     // In the moment between two turns the next one has the session, also before it is its turn.
     const busy = open.ofSession(session.sessionId) ?? queue.first(session.sessionId);
-    if (busy === undefined) return begin(session, input, items);
-    if (input.whenBusy === "queue") return queue.add(session, items, overridesOf(input));
-    if (input.whenBusy === "steer" && busy.record.turnId !== null) return steer(input, busy.record.turnId, items);
+    if (busy === undefined) return begin(session, input, items, keeping);
+    if (input.whenBusy === "queue") return queue.add(session, items, overridesOf(input), keeping);
+    if (input.whenBusy === "steer" && busy.record.turnId !== null) return steerBusy(input, busy, items, keeping);
     throw busyError(busy);
   };
 
-  const stop = async (turn: OpenTurn): Promise<StopReport | undefined> => {
-    const { sessionId } = turn.record;
-    // What it has left running is known by its thread alone, on which the next turn would run.
-    const goOn = queue.pause(sessionId);
+  /** The caller has named no turn: behind the end of the one that runs the session is free for another. */
+  const steerBusy = async (
+    input: StartTurnInput, busy: OpenTurn, items: InputItem[], keeping: Keep,
+  ): Promise<OpenTurn> => {
     try {
-      const seen = await options.leftovers?.look(requireSession(store, sessionId));
-      await interrupts.interrupt(turn);
-      return await options.leftovers?.end(requireSession(store, sessionId), seen);
-    } finally {
-      goOn();
+      return await steer(input, busy.record.turnId ?? "", items);
+    } catch (error) {
+      if (!(error instanceof CodexdError) || error.code !== "turn_mismatch") throw error;
+      // Codex steers it no more some moments before it says that it has ended.
+      await wait(busy, LIMITS.steeredEndMs, "end");
+      if (!busy.ended.isSet) throw busyError(busy);
+      return startOrSteer(input, keeping);
     }
   };
 
@@ -126,15 +133,24 @@ export function createTurns(options: TurnsOptions): TurnService {
   };
 
   return {
-    async start(input, signal) {
-      const turn = await startOrSteer(input);
+    async start(input, signal, keeping) {
+      const turn = await startOrSteer(input, keeping);
       const { waitMs, waitFor = "approval" } = input;
+      // What steers has made no line of its own.
+      if (keeping?.kept === null) {
+        await keeping.write(acceptedTurn(requireSession(store, input.sessionId), turn.record));
+      }
+      if (waitMs === undefined && keeping?.kept != null) {
+        await store.settled();
+        return keeping.kept;
+      }
       const approvals = waitMs === undefined ? [] : await wait(turn, waitMs, waitFor, signal);
       const ended = waitMs === undefined ? null : turn.ended.value;
       const session = requireSession(store, input.sessionId);
       const { submissionId, turnId } = turn.record;
       await store.settled();
-      return { session, submissionId, turnId, turn: ended ?? null, approvals };
+      const whole = ended == null ? null : await store.readWhole("turn", ended);
+      return { session, submissionId, turnId, turn: whole, approvals };
     },
 
     async get(id, waitMs, signal, waitFor = "end") {
@@ -142,7 +158,7 @@ export function createTurns(options: TurnsOptions): TurnService {
       if (found.open !== undefined && waitMs > 0) await wait(found.open, waitMs, waitFor, signal);
       const { record } = found.open === undefined ? found : find(id);
       await store.settled();
-      return record;
+      return store.readWhole("turn", record);
     },
 
     async interrupt(id) {
@@ -151,7 +167,7 @@ export function createTurns(options: TurnsOptions): TurnService {
       // One that was refused in this moment was never there.
       const ended = turn?.ended.value ?? (turn === undefined ? record : find(id).record);
       await store.settled();
-      return { turn: ended, ...(report ?? NOTHING_STOPPED) };
+      return { turn: await store.readWhole("turn", ended), ...(report ?? NOTHING_STOPPED) };
     },
 
     async list({ limit, cursor, sessionId, status }) {
@@ -183,7 +199,7 @@ export function busyError({ phase, record, waited }: OpenTurn): CodexdError {
   const name = turnId ?? submissionId ?? "that is being started";
   return new CodexdError(
     "turn_in_progress",
-    `turn ${name} still runs in this session; wait for it, interrupt it, or steer it with expectedTurnId`,
+    `turn ${name} still runs in this session; wait for it, interrupt it, steer it, or let this wait: whenBusy "queue"`,
     { submissionId, turnId },
   );
 }

@@ -7,7 +7,9 @@
 
 import { assert } from "../base/assert.ts";
 import { isoTime, type Clock } from "../base/clock.ts";
-import type { EventBatch, EventDraft, EventEntry } from "../core/event.ts";
+import type { EventBatch, EventDetail, EventDraft, EventEntry } from "../core/event.ts";
+import { besideBytes, type BesideFile } from "./beside-files.ts";
+import { cutLargeDetail, detailFileOf, isTooLarge } from "./event-details.ts";
 import { endLine, LINE_TAIL_BYTES, utf8BytesMax } from "./line.ts";
 
 /** Large enough that a busy journal writes in big pieces, small enough that a slow reader does not pin much. */
@@ -19,6 +21,8 @@ export interface Claim {
   readonly request: { resolve(seq: number): void; reject(error: Error): void } | null;
   /** Applied to the tables already. */
   readonly changes: ReadonlyArray<{ apply(): void; undo(): void }>;
+  /** What must be on the medium before the line is, and what goes after it. */
+  readonly files?: readonly BesideFile[];
 }
 
 export interface Chunk {
@@ -29,6 +33,9 @@ export interface Chunk {
   /** Offsets are relative to `start`. */
   readonly entries: EventEntry[];
   readonly claims: Array<{ readonly seq: number; readonly claim: Claim }>;
+  /** Of the files that wait with the lines; of those that hold details, which count as the journal's. */
+  fileBytes: number;
+  detailBytes: number;
 }
 
 export class PendingLines {
@@ -55,7 +62,10 @@ export class PendingLines {
 
   /** `tables` is `,"put":{…},"del":{…}` or empty. @throws when the draft is not JSON; then nothing is added. */
   append(seq: number, draft: EventDraft, tables: string, claim: Claim | null): void {
-    const event = this.#encode(seq, draft);
+    const detailJson = draft.detailJson ?? JSON.stringify(draft.detail);
+    assert(detailJson !== undefined, "an event's detail is an object");
+    if (isTooLarge(detailJson)) return this.#appendCut(seq, draft, detailJson, tables, claim);
+    const event = `{"seq":${seq}${this.#middleOf(draft)}${detailJson}`;
     let bytesMax = utf8BytesMax(event.length + tables.length) + LINE_TAIL_BYTES;
     if (bytesMax > SLAB_BYTES) bytesMax = Buffer.byteLength(event) + Buffer.byteLength(tables) + LINE_TAIL_BYTES;
     if (bytesMax > this.#slab.length - this.#used) this.#takeSlab(bytesMax);
@@ -76,7 +86,7 @@ export class PendingLines {
       start: lineStart - chunk.start,
       end: eventEnd - chunk.start,
     });
-    if (claim !== null) chunk.claims.push({ seq, claim });
+    if (claim !== null) this.#claim(chunk, seq, claim);
   }
 
   /** Takes whole chunks of at most `bytesMax` together, but at least one; what comes later goes into a new chunk. */
@@ -101,7 +111,7 @@ export class PendingLines {
 
   /** The chunks' lines are in the journal: they no longer wait. */
   release(chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) this.#byteCount -= chunk.end - chunk.start;
+    for (const chunk of chunks) this.#byteCount -= chunk.end - chunk.start + chunk.fileBytes;
   }
 
   /**
@@ -151,13 +161,27 @@ export class PendingLines {
     this.#byteCount += line.length;
     chunk.end = this.#used;
     chunk.entries.push({ ...entry, start, end: start + entry.end - entry.start });
-    if (claim !== null) chunk.claims.push({ seq: entry.seq, claim });
+    if (claim !== null) this.#claim(chunk, entry.seq, claim);
   }
 
-  #encode(seq: number, draft: EventDraft): string {
-    const detail = draft.detailJson ?? JSON.stringify(draft.detail);
-    assert(detail !== undefined, "an event's detail is an object");
-    return `{"seq":${seq}${this.#middleOf(draft)}${detail}`;
+  #claim(chunk: Chunk, seq: number, claim: Claim): void {
+    chunk.claims.push({ seq, claim });
+    if (claim.files === undefined) return;
+    const bytes = besideBytes(claim.files);
+    this.#byteCount += bytes;
+    chunk.fileBytes += bytes;
+    chunk.detailBytes += besideBytes(claim.files.filter(({ name }) => name === detailFileOf(seq)));
+  }
+
+  /** The whole detail waits beside the line, which names it. */
+  #appendCut(seq: number, draft: EventDraft, json: string, tables: string, claim: Claim | null): void {
+    const bytes = Buffer.from(json);
+    const whole = draft.detailJson === undefined ? draft.detail : (JSON.parse(json) as EventDetail);
+    const { level, type, message } = draft;
+    const file: BesideFile = { name: detailFileOf(seq), bytes, state: "waits" };
+    const { request, changes, files = [] } = claim ?? { request: null, changes: [] };
+    const detail = cutLargeDetail(seq, whole, bytes.length);
+    this.append(seq, { level, type, message, detail }, tables, { request, changes, files: [file, ...files] });
   }
 
   /** What stands between seq and detail: for the many events of a busy moment the same, so the last one is kept. */
@@ -179,7 +203,10 @@ export class PendingLines {
   }
 
   #openChunk(): Chunk {
-    const chunk = { bytes: this.#slab, start: this.#used, end: this.#used, entries: [], claims: [] };
+    const at = this.#used;
+    const chunk = {
+      bytes: this.#slab, start: at, end: at, entries: [], claims: [], fileBytes: 0, detailBytes: 0,
+    };
     this.#chunks.push(chunk);
     return chunk;
   }

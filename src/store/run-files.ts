@@ -49,7 +49,15 @@ export async function openRunFiles(disk: Disk, directory: string, clock: Clock):
   return {
     async writeDocument(runId, document, value) {
       const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-      await replaceFile(disk, fileOf(runId, document), [bytes]);
+      const file = fileOf(runId, document);
+      try {
+        await replaceFile(disk, file, [bytes]);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error;
+        // Somebody has taken the directory away.
+        await openPrivateDirectory(disk, directory);
+        await replaceFile(disk, file, [bytes]);
+      }
     },
     async readDocument(runId, document) {
       try {

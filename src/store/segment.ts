@@ -19,6 +19,40 @@ export interface Segment {
   path: string;
   /** Bytes of whole lines that are in the journal: readers go no further. */
   bytes: number;
+  /** Of the files that hold details of its lines: they go with it, and count as its own. */
+  detailBytes?: number;
+}
+
+/** What the segment takes on disk with all that goes with it. */
+export function segmentBytesOf({ bytes, detailBytes = 0 }: Segment): number {
+  return bytes + detailBytes;
+}
+
+/** The seq with which the last `bytes` of the journal begin, as far as whole segments tell. */
+export function seqBehind(segments: readonly Segment[], bytes: number): number {
+  let left = bytes;
+  for (const segment of segments.toReversed()) {
+    left -= segmentBytesOf(segment);
+    if (left < 0) return segment.firstSeq;
+  }
+  return 0;
+}
+
+/** The seq after which about the last `bytes` of the journal begin; 0 where there is not so much. */
+export async function seqBefore(disk: Disk, segments: readonly Segment[], bytes: number): Promise<number> {
+  let left = bytes;
+  for (const segment of segments.toReversed()) {
+    left -= segment.bytes;
+    if (left >= 0) continue;
+    const file = await disk.open(segment.path, "read");
+    try {
+      const line = await firstLineAfter(file, -left, segment.bytes);
+      return (line?.seq ?? segment.firstSeq) - 1;
+    } finally {
+      await file.close();
+    }
+  }
+  return 0;
 }
 
 export function closedName(firstSeq: number): string {

@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { LIMITS } from "../../src/core/limits.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
 import { createLateTurns } from "../../src/service/late-turns.ts";
+import { TURN_PARTS } from "../../src/service/turn-parts.ts";
 import { makeTurn } from "../support/fake-services.ts";
 
 const turn = (submissionId: string, turnId: string | null = `turn-${submissionId}`): TurnRecord => makeTurn({
@@ -108,4 +110,20 @@ test("only so many undecided approvals are kept, the newest", () => {
     keep(asked("1", "a", "b"), []);
     assert.deepEqual([decide("a", "accept") !== undefined, decide("b", "accept") !== undefined], [kept, true]);
   }
+});
+
+test("of a turn that is too long for its record the oldest are given up, and none is cut for good", () => {
+  const { records, late, tell } = setUp(100);
+  const diff = "d".repeat(LIMITS.inlineTurnResultBytesMax);
+  for (let n = 1; n <= LIMITS.lateWholeTurnsKept + 1; n++) {
+    const whole = { ...turn(String(n)), diff };
+    records.set(String(n), TURN_PARTS.cut(whole, undefined).record);
+    late.keep(whole, new Map([["b", 1], ["c", 2]]), new Set());
+  }
+  assert.equal(tell("turn-1", "b"), undefined);
+  const told = tell("turn-2", "b");
+  assert.deepEqual([told?.diff, told?.beside, told?.commands[1]?.exitCode], [diff, undefined, 7]);
+  records.set("2", TURN_PARTS.cut({ ...turn("2"), diff, approvals: [] }, undefined).record);
+  const again = tell("turn-2", "c");
+  assert.deepEqual(again?.commands.map(({ exitCode }) => exitCode), [0, 7, 7], "what came before is kept");
 });

@@ -38,6 +38,23 @@ test("a turn that ran ends as interrupted, its receipt read back from the journa
   assert.equal(await endAbandonedTurns(rig.store, systemClock), 0, "once");
 });
 
+test("turns of several threads that ran at the same time each get what was said of them", async () => {
+  const rig = createServiceRig();
+  const sessions = [await rig.session(), await rig.session()];
+  const ids: Array<string | null> = [];
+  for (const { sessionId } of sessions) ids.push((await rig.start(sessionId)).submissionId);
+  const turnIdOf = (id: string | null): string => rig.store.tables.turn.get(id ?? "")?.turnId ?? "";
+  for (const word of ["one", "two"]) {
+    for (const [at, { threadId }] of sessions.entries()) {
+      const item = { type: "agentMessage", id: "m", text: `${word} of ${at}` };
+      rig.say("item/completed", { threadId, turnId: turnIdOf(ids[at] ?? null), item });
+    }
+  }
+  assert.equal(await endAbandonedTurns(rig.store, systemClock), 2);
+  const messages = ids.map((id) => rig.store.tables.turn.get(id ?? "")?.finalMessage);
+  assert.deepEqual(messages, ["two of 0", "two of 1"]);
+});
+
 test("a turn that Codex had not answered is never sent again, and says so", async () => {
   const rig = createServiceRig();
   const { sessionId } = await rig.session();

@@ -20,7 +20,7 @@ function makeRun(runId: string, finishedAt: string | null): RunRecord {
     purpose: "worker", cwd: "/", createdAt: day(1), updatedAt: day(1), startedAt: day(1), finishedAt, error: null,
     summary: null, finalMessage: null, exitCode: 0, tokenUsage: null, metadata: {}, result: null,
     structuredOutput: null, structuredOutputError: null, plan: null, commands: [], fileChanges: [],
-    liveness: null,
+    firstSeq: null, liveness: null,
   };
 }
 

@@ -25,7 +25,7 @@ test("a record has every field from the beginning, in the order of the documents
   assert.deepEqual(Object.keys(queued()), [
     "runId", "sessionId", "status", "adapter", "prompt", "purpose", "cwd", "createdAt", "updatedAt", "startedAt",
     "finishedAt", "error", "summary", "finalMessage", "exitCode", "tokenUsage", "metadata", "result",
-    "structuredOutput", "structuredOutputError", "plan", "commands", "fileChanges", "liveness",
+    "structuredOutput", "structuredOutputError", "plan", "commands", "fileChanges", "firstSeq", "liveness",
   ]);
   assert.equal(queued().purpose, "fallback-worker");
 });

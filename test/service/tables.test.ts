@@ -33,6 +33,7 @@ const NEW_TURN = { ...OLD_TURN, outputSchema: null, diff: null, ...WORK, approva
 const SPECS = tableSpecs({
   sessionRegistryPath: `${DIR}/session-registry.json`, turnRegistryPath: `${DIR}/turn-registry.json`,
   runRegistryPath: `${DIR}/run-registry.json`, approvalRegistryPath: `${DIR}/approval-registry.json`,
+  answerRegistryPath: `${DIR}/answer-registry.json`,
 } as CodexdPaths);
 
 /** As the older one had them: it took records as they came. */
@@ -55,7 +56,7 @@ test("an old record is completed, from a checkpoint and from the journal alike, 
     for (let start = 0; start < 2; start += 1) {
       const { store } = await open(disk, SPECS);
       assert.deepEqual(store.tables.turn.get("sub_1"), NEW_TURN, `closed: ${closed}`);
-      assert.deepEqual(store.tables.run.get("run_1"), { ...OLD_RUN, ...WORK, liveness: null });
+      assert.deepEqual(store.tables.run.get("run_1"), { ...OLD_RUN, ...WORK, firstSeq: null, liveness: null });
       await store.close();
     }
     const text = (await disk.mount().readFile(`${DIR}/turn-registry.json`)).toString();

@@ -6,40 +6,11 @@ import { test } from "node:test";
 
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { closedSegments, damage, diskWithJournal, RUNS, SEGMENTS, STATE } from "../support/damaged-journal.ts";
 import { SimulatedDisk } from "../support/disk-simulator.ts";
 import {
   DIR, draft, JOURNAL, LOGS, openTestStore, recordsOf, replayed, storeOptions, type TestStore,
 } from "../support/disk-store.ts";
-
-const RUNS = `${DIR}/run-registry.json`;
-const STATE = `${DIR}/daemon-state.json`;
-const SEGMENTS = { segmentBytes: 1500 };
-
-/** A journal of 30 lines in several segments, each putting a record; ended in order or not. */
-async function diskWithJournal(end: "clean" | "killed" | "power"): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk();
-  const { store } = await openTestStore(disk.mount(), {}, SEGMENTS);
-  for (let n = 1; n <= 30; n++) await store.commit(draft(`m${n}`), { put: { run: { id: `r${n % 7}`, n } } });
-  if (end === "clean") await store.close();
-  else await store.sync();
-  if (end === "power") disk.losePower(() => 0.999);
-  else disk.killProcess();
-  return disk;
-}
-
-/** Changes a byte in the middle of line `index` of a file. */
-function damage(disk: SimulatedDisk, file: string, index: number): number {
-  const bytes = Buffer.from(disk.peek(file) ?? "");
-  let offset = 0;
-  for (let i = 0; i < index; i++) offset = bytes.indexOf("\n", offset) + 1;
-  bytes[offset + 30] = 0x7f;
-  disk.poke(file, bytes);
-  return offset;
-}
-
-function closedSegments(disk: SimulatedDisk): string[] {
-  return disk.names(LOGS).filter((name) => name.startsWith("events-")).sort().map((name) => `${LOGS}/${name}`);
-}
 
 function damagedState(message: RegExp) {
   return (error: unknown): boolean => {
@@ -57,7 +28,7 @@ async function recoveredEvents(store: TestStore): Promise<Array<Record<string, u
 test("a first start finds nothing, a later one all of it", async () => {
   const disk = new SimulatedDisk();
   const first = await openTestStore(disk.mount());
-  assert.deepEqual(first.recovery, { clean: false, previousState: undefined });
+  assert.deepEqual(first.recovery, { clean: false, copied: false, previousState: undefined });
   assert.deepEqual([first.store.lastSeq, first.store.headSeq, first.store.oldestSeq], [0, 0, 1]);
   await first.store.commit(draft(), { put: { run: { id: "a", n: 1 } } });
   await first.store.close();
@@ -221,7 +192,7 @@ test("a daemon-state that is damaged or gone makes seqs go on far above", async 
     if (text === undefined) disk.remove(STATE);
     else disk.poke(STATE, Buffer.from(text));
     const { store, recovery } = await openTestStore(disk.mount(), {}, SEGMENTS);
-    assert.deepEqual(recovery, { clean: false, previousState: undefined });
+    assert.deepEqual(recovery, { clean: false, copied: false, previousState: undefined });
     assert.ok(store.headSeq > 30 + 2 * LIMITS.seqCeilingStep);
     assert.equal(disk.peek(`${DIR}/bad-daemon-state.json-1`)?.toString(), text);
   }
@@ -229,8 +200,8 @@ test("a daemon-state that is damaged or gone makes seqs go on far above", async 
 
 test("a file of a newer version is refused and left as it is", async () => {
   for (const [file, text] of [
-    [STATE, `{"version":2,"clean":true,"seq":1,"seqCeiling":1}`],
-    [RUNS, `{"version":2,"seq":1,"runs":[]}`],
+    [STATE, `{"version":3,"clean":true,"seq":1,"seqCeiling":1}`],
+    [RUNS, `{"version":3,"seq":1,"runs":[]}`],
   ] as const) {
     const disk = await diskWithJournal("clean");
     disk.poke(file, Buffer.from(text));

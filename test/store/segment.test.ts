@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { readSeq } from "../../src/store/line.ts";
-import { closedName, findSeq, firstSeqOf, listSegments } from "../../src/store/segment.ts";
+import { closedName, findSeq, firstSeqOf, listSegments, seqBefore } from "../../src/store/segment.ts";
 import { seededRandom, SimulatedDisk } from "../support/disk-simulator.ts";
 
 test("closed segments are ordered by their names, the active one comes last", async () => {
@@ -46,4 +46,21 @@ test("a search ends at or shortly before the line, also among long and damaged l
     const target = bytes.indexOf(`{"seq":${seq},`);
     if (target >= 0) assert.ok(target - offset <= 140_000, `seq ${seq} is near: ${target - offset}`);
   }
+});
+
+test("the journal's end is found by its bytes, in whichever segment it begins", async () => {
+  const disk = new SimulatedDisk();
+  const line = (seq: number): string => `{"seq":${seq},"x":"${"x".repeat(80)}"}\n`;
+  const segments = [10, 20, 30].map((firstSeq) => {
+    const bytes = Buffer.from(Array.from({ length: 10 }, (_, i) => line(firstSeq + i)).join(""));
+    disk.poke(`/l/${firstSeq}`, bytes);
+    return { firstSeq, path: `/l/${firstSeq}`, bytes: bytes.length };
+  });
+  const each = line(10).length;
+  const mounted = disk.mount();
+  assert.equal(await seqBefore(mounted, segments, 10 * each - 1), 30);
+  assert.equal(await seqBefore(mounted, segments, 3 * each), 37);
+  assert.equal(await seqBefore(mounted, segments, 15 * each), 25);
+  assert.equal(await seqBefore(mounted, segments, 30 * each), 0);
+  assert.equal(await seqBefore(mounted, [], 1), 0);
 });

@@ -5,7 +5,9 @@
 import { isoTime, type Clock } from "../../src/base/clock.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import type { CodexdEvent, EventBatch, EventDraft } from "../../src/core/event.ts";
+import type { TurnRecord } from "../../src/core/records.ts";
 import { tableSpecs, type CodexdStore, type CodexdTables } from "../../src/service/tables.ts";
+import { TURN_PARTS } from "../../src/service/turn-parts.ts";
 import type { Changes, ChangesOf, ReadonlyTable } from "../../src/store/types.ts";
 import type { CodexdPaths } from "../../src/core/config.ts";
 
@@ -26,8 +28,10 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   const specs = tableSpecs({} as CodexdPaths);
   const records = {
     session: new Map<string, object>(), turn: new Map<string, object>(), run: new Map<string, object>(),
-    approval: new Map<string, object>(),
+    approval: new Map<string, object>(), answer: new Map<string, object>(),
   };
+  /** What is cut out of turns that are too long, by their keys. */
+  const turnParts = new Map<string, Readonly<Record<string, object>>>();
   const events: CodexdEvent[] = [];
   const listeners = new Set<(batch: EventBatch) => void>();
   const drained = new Set<() => void>();
@@ -48,13 +52,19 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   });
 
   const apply = ({ put, del }: Changes<CodexdTables>): void => {
-    for (const kind of ["session", "turn", "run", "approval"] as const) {
+    for (const kind of ["session", "turn", "run", "approval", "answer"] as const) {
       del?.[kind]?.forEach((id) => records[kind].delete(id));
     }
     if (put?.session !== undefined) records.session.set(specs.session.idOf(put.session), put.session);
-    if (put?.turn !== undefined) records.turn.set(specs.turn.idOf(put.turn), put.turn);
+    if (put?.turn !== undefined) {
+      const id = specs.turn.idOf(put.turn);
+      const { record, parts } = TURN_PARTS.cut(put.turn, records.turn.get(id) as TurnRecord | undefined);
+      records.turn.set(id, record);
+      turnParts.set(id, { ...turnParts.get(id), ...parts });
+    }
     if (put?.run !== undefined) records.run.set(specs.run.idOf(put.run), put.run);
     if (put?.approval !== undefined) records.approval.set(specs.approval.idOf(put.approval), put.approval);
+    if (put?.answer !== undefined) records.answer.set(specs.answer.idOf(put.answer), put.answer);
   };
 
   const publish = (): void => {
@@ -79,7 +89,10 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   const settled = (): Promise<void> => (head === last ? Promise.resolve() : new Promise((go) => waiting.push(go)));
 
   return {
-    tables: { session: table("session"), turn: table("turn"), run: table("run"), approval: table("approval") },
+    tables: {
+      session: table("session"), turn: table("turn"), run: table("run"), approval: table("approval"),
+      answer: table("answer"),
+    },
     async commit(draft, changes) {
       if (refusing) throw new CodexdError("storage_full", "no space left on the disk");
       const seq = append(draft, changes);
@@ -109,6 +122,15 @@ export function createMemoryStore(clock: Clock): MemoryStore {
       }
     },
     journalSize: () => ({ segments: 1, bytes: events.reduce((sum, event) => sum + JSON.stringify(event).length, 0) }),
+    async readDetail(seq) {
+      const event = events.find((candidate) => candidate.seq === seq && seq >= oldest);
+      return event === undefined ? null : JSON.stringify(event.detail);
+    },
+    async readWhole(kind, record) {
+      if (kind !== "turn") return record;
+      const turn = record as unknown as TurnRecord;
+      return TURN_PARTS.join(turn, turnParts.get(specs.turn.idOf(turn)) ?? {}) as unknown as typeof record;
+    },
     recentEvents: () => events.slice(-50),
     get pendingBytes() {
       return pendingBytes;

@@ -1,0 +1,85 @@
+// What of a turn's record is too long for a line of the journal: a long input, and a long answer with its work.
+//
+// Pure: the store writes the parts beside the line and reads them back. Thousands of turns are in memory and in each
+// checkpoint, so what is kept of a long one is what lists show.
+//
+// Invariants: a record says itself which of its parts lie elsewhere; one that is cut, and is changed in what it still
+// holds, keeps them.
+
+import { LIMITS } from "../core/limits.ts";
+import type { TurnPart, TurnRecord } from "../core/records.ts";
+import type { BesideSpec } from "../store/types.ts";
+import { cutText } from "./run-records.ts";
+
+/** Of each thing that lists show of a long turn: as much of an answer as the event of its end has. */
+const EXCERPT_BYTES_MAX = LIMITS.finalMessageEventCharsMax;
+
+type PartFields = { readonly [P in TurnPart]: ReadonlyArray<keyof TurnRecord> };
+
+const FIELDS = {
+  input: ["input", "outputSchema"],
+  result: ["finalMessage", "structuredOutput", "diff", "plan", "commands", "fileChanges"],
+} as const satisfies PartFields;
+
+const BYTES_MAX: Readonly<Record<TurnPart, number>> = {
+  input: LIMITS.inlineInputBytesMax,
+  result: LIMITS.inlineTurnResultBytesMax,
+};
+
+/** True where the record holds the part itself, and not what is left of it. */
+const HOLDS: Readonly<Record<TurnPart, (turn: TurnRecord) => boolean>> = {
+  input: ({ input, beside = [] }) => input !== null || !beside.includes("input"),
+  result: ({ beside = [] }) => !beside.includes("result"),
+};
+
+/** What stays of a part in the record. */
+const EXCERPTS: Readonly<Record<TurnPart, (turn: TurnRecord) => Partial<TurnRecord>>> = {
+  input: () => ({ input: null, outputSchema: null }),
+  result: ({ finalMessage, structuredOutput, plan }) => ({
+    finalMessage: finalMessage === null ? null : cutText(finalMessage, EXCERPT_BYTES_MAX),
+    structuredOutput: isLonger(structuredOutput, EXCERPT_BYTES_MAX) ? null : structuredOutput,
+    plan: isLonger(plan, EXCERPT_BYTES_MAX) ? null : plan,
+    diff: null,
+    commands: [],
+    fileChanges: [],
+  }),
+};
+
+const PARTS = Object.keys(FIELDS) as readonly TurnPart[];
+
+export const TURN_PARTS: BesideSpec<TurnRecord> = {
+  cut(turn, before) {
+    let record = turn;
+    const parts: Record<string, object> = {};
+    const beside: TurnPart[] = [];
+    for (const part of PARTS) {
+      if (!HOLDS[part](turn)) {
+        beside.push(part);
+        continue;
+      }
+      const fields = Object.fromEntries(FIELDS[part].map((name) => [name, turn[name]]));
+      if (!isLonger(fields, BYTES_MAX[part])) continue;
+      // What a turn was asked never changes.
+      const isThere = part === "input" && before?.beside?.includes("input") === true;
+      if (!isThere) parts[part] = fields;
+      record = { ...record, ...EXCERPTS[part](turn) };
+      beside.push(part);
+    }
+    return { record: beside.length === 0 ? turn : { ...record, beside }, parts };
+  },
+
+  partsOf: ({ beside = [] }) => beside,
+
+  join({ beside = [], ...turn }, parts) {
+    const found = beside.flatMap((part) => FIELDS[part].map((name) => {
+      const fields = (parts[part] ?? {}) as Partial<TurnRecord>;
+      return [name, fields[name] ?? turn[name]] as const;
+    }));
+    return { ...turn, ...Object.fromEntries(found) };
+  },
+};
+
+function isLonger(value: unknown, bytes: number): boolean {
+  const json = JSON.stringify(value);
+  return json.length > bytes / 3 && Buffer.byteLength(json) > bytes;
+}

@@ -1,0 +1,105 @@
+// Parts of records that are too long for a line: cut out before a record is put, read back for who asks for all of it.
+//
+// What is too long, and which fields make a part, says each table (`BesideSpec`); here are only the names and files.
+// One folder a table, one file a part.
+//
+// Invariants: a name is made of codexd's own ids, or of a digest where the id is somebody else's; a record that says
+// that a part lies beside it has that file, as long as nobody else takes it away.
+
+import { createHash } from "node:crypto";
+
+import { isObject } from "../base/decode.ts";
+import type { BesideFile, BesideFiles } from "./beside-files.ts";
+import type { ReadonlyTable, TableSpec } from "./types.ts";
+
+export interface CutRecord {
+  /** As it is kept: itself where nothing is too long. */
+  readonly record: object;
+  readonly files: readonly BesideFile[];
+}
+
+export interface RecordParts {
+  /** @param before the record that it replaces. */
+  cut(kind: string, record: object, before: (id: string) => object | undefined): CutRecord;
+  /** The files that go with the record. */
+  filesOf(kind: string, record: object | undefined): readonly BesideFile[];
+  /** The record with all that was cut out of it. */
+  readWhole(kind: string, record: object): Promise<object>;
+  /** Removes files of no record: a crash came between the file and the line that names it, or that gives it up. */
+  sweep(tables: ReadonlyArray<{ readonly kind: string; readonly table: ReadonlyTable<object> }>): Promise<void>;
+}
+
+const NONE: readonly BesideFile[] = [];
+const OWN_ID = /^[a-z]+_[A-Za-z0-9]+$/;
+
+export function createRecordParts(
+  specs: Readonly<Record<string, TableSpec<object>>>, files: BesideFiles,
+): RecordParts {
+  const nameOf = ({ field }: TableSpec<object>, id: string, part: string): string =>
+    `${field}/${fileId(id)}.${part}.json`;
+
+  const namesOf = (spec: TableSpec<object>, record: object): string[] =>
+    (spec.beside?.partsOf(record) ?? []).map((part) => nameOf(spec, spec.idOf(record), part));
+
+  return {
+    cut(kind, record, before) {
+      const spec = specs[kind];
+      if (spec?.beside === undefined) return { record, files: NONE };
+      const id = spec.idOf(record);
+      const { record: kept, parts } = spec.beside.cut(record, before(id));
+      const written = Object.entries(parts).map(([part, value]): BesideFile => ({
+        name: nameOf(spec, id, part), bytes: Buffer.from(JSON.stringify(value)), state: "waits",
+      }));
+      return { record: kept, files: written };
+    },
+
+    filesOf(kind, record) {
+      const spec = specs[kind];
+      if (spec?.beside === undefined || record === undefined) return NONE;
+      return namesOf(spec, record).map((name): BesideFile => ({ name, bytes: null, state: "waits" }));
+    },
+
+    async readWhole(kind, record) {
+      const spec = specs[kind];
+      const names = spec?.beside?.partsOf(record) ?? [];
+      if (spec?.beside === undefined || names.length === 0) return record;
+      const id = spec.idOf(record);
+      const parts: Record<string, object> = {};
+      for (const part of names) {
+        const value = readPart(await files.read(nameOf(spec, id, part)));
+        if (value !== undefined) parts[part] = value;
+      }
+      return spec.beside.join(record, parts);
+    },
+
+    async sweep(tables) {
+      for (const { kind, table } of tables) {
+        const spec = specs[kind];
+        if (spec?.beside === undefined) continue;
+        await files.removeUnfinished(spec.field);
+        const found = await files.list(spec.field);
+        if (found.length === 0) continue;
+        const named = new Set([...table.newestFirst()].flatMap((record) => namesOf(spec, record)));
+        for (const { name } of found) {
+          const file = `${spec.field}/${name}`;
+          if (name.endsWith(".json") && !named.has(file)) await files.remove(file);
+        }
+      }
+    },
+  };
+}
+
+function fileId(id: string): string {
+  return OWN_ID.test(id) ? id : createHash("sha256").update(id).digest("hex").slice(0, 32);
+}
+
+function readPart(bytes: Buffer | null): object | undefined {
+  if (bytes === null) return undefined;
+  try {
+    const value: unknown = JSON.parse(bytes.toString("utf8"));
+    return isObject(value) ? value : undefined;
+  } catch {
+    // Somebody else has been at it: what the record itself says is told.
+    return undefined;
+  }
+}

@@ -1,0 +1,153 @@
+// Long turns: what is cut out of their records, where it lies, and that nothing of it is lost.
+// Through the store on a simulated disk, over restarts, a full disk, and deaths between a file and its line.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test } from "node:test";
+
+import type { CodexdPaths } from "../../src/core/config.ts";
+import { CodexdError } from "../../src/core/errors.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { turnSummary, type TurnRecord } from "../../src/core/records.ts";
+import { tableSpecs, type CodexdStore } from "../../src/service/tables.ts";
+import { TURN_PARTS } from "../../src/service/turn-parts.ts";
+import { emptyTurn } from "../../src/service/turn-records.ts";
+import { openStore } from "../../src/store/store.ts";
+import type { StoreOptions } from "../../src/store/types.ts";
+import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
+import { DIR, draft, JOURNAL, LOGS, storeOptions } from "../support/disk-store.ts";
+import { createFakeClock, settle } from "../support/fake-clock.ts";
+
+const TURNS = `${LOGS}/turns`;
+
+const KINDS = ["session", "turn", "run", "approval", "answer"];
+const PATHS = Object.fromEntries(
+  KINDS.map((kind) => [`${kind}RegistryPath`, path.join(DIR, `${kind}.json`)]),
+) as unknown as CodexdPaths;
+
+async function open(disk: SimulatedDisk, clock = createFakeClock()): Promise<CodexdStore> {
+  const options = { ...storeOptions(), tables: tableSpecs(PATHS), clock } as unknown as StoreOptions<never>;
+  const { store } = await openStore(options, disk.mount(), { lock: async () => ({ release: async () => {} }) });
+  return store as unknown as CodexdStore;
+}
+
+function turn(more: Partial<TurnRecord> = {}): TurnRecord {
+  return { ...emptyTurn({ sessionId: "ses_1", threadId: "t" }), submissionId: "sub_1", ...more };
+}
+
+const LONG_INPUT = [{ type: "text", text: "p".repeat(LIMITS.inlineInputBytesMax) }];
+const LONG_WORK = {
+  finalMessage: "m".repeat(2 * LIMITS.inlineTurnResultBytesMax),
+  diff: "d".repeat(100_000),
+  plan: [{ step: "s", status: "completed" }],
+  commands: [{ command: "ls", cwd: "/", exitCode: 0, durationMs: 1 }],
+  fileChanges: [{ path: "/a", kind: "add" }],
+};
+
+const put = (store: CodexdStore, record: TurnRecord) => store.commit(draft("m"), { put: { turn: record } });
+
+test("each part is cut above its limit and not at it", () => {
+  const inputOf = (bytes: number): TurnRecord => {
+    const rest = bytes - JSON.stringify({ input: [""], outputSchema: null }).length;
+    return turn({ input: ["x".repeat(rest)] });
+  };
+  const short = inputOf(LIMITS.inlineInputBytesMax);
+  assert.equal(TURN_PARTS.cut(short, undefined).record, short, "the record itself");
+  const long = inputOf(LIMITS.inlineInputBytesMax + 1);
+  const cut = TURN_PARTS.cut(long, undefined);
+  assert.deepEqual([cut.record.input, cut.record.beside, Object.keys(cut.parts)], [null, ["input"], ["input"]]);
+
+  const empty = {
+    finalMessage: null, structuredOutput: null, diff: "", plan: null, commands: [], fileChanges: [],
+  };
+  const diff = "x".repeat(LIMITS.inlineTurnResultBytesMax - JSON.stringify(empty).length);
+  const full = turn({ diff });
+  assert.equal(TURN_PARTS.cut(full, undefined).record, full);
+  assert.deepEqual(TURN_PARTS.cut(turn({ diff: `${diff}x` }), undefined).record.beside, ["result"]);
+});
+
+test("what was cut comes back, also from what was changed since, and lists have no trace of it", () => {
+  const whole = turn({ input: LONG_INPUT, outputSchema: { type: "object" }, ...LONG_WORK });
+  const { record, parts } = TURN_PARTS.cut(whole, undefined);
+  assert.deepEqual(record.beside, ["input", "result"]);
+  assert.ok(JSON.stringify(record).length < LIMITS.finalMessageEventCharsMax + 2048);
+  assert.equal(record.finalMessage, LONG_WORK.finalMessage.slice(0, LIMITS.finalMessageEventCharsMax));
+  assert.deepEqual(record.plan, LONG_WORK.plan);
+  assert.deepEqual(TURN_PARTS.join(record, parts), whole);
+  const again = TURN_PARTS.cut({ ...record, status: "interrupted" }, record);
+  assert.deepEqual([again.record, again.parts], [{ ...record, status: "interrupted" }, {}]);
+  assert.deepEqual(Object.keys(TURN_PARTS.cut(whole, record).parts), ["result"], "an input is written once");
+  assert.equal("beside" in turnSummary(record), false);
+  assert.equal(TURN_PARTS.join(record, {}).finalMessage, record.finalMessage, "without its file it says what it has");
+});
+
+test("the line and the memory hold it cut, the files whole, over a restart too", async () => {
+  const disk = new SimulatedDisk();
+  const store = await open(disk);
+  await put(store, turn({ input: LONG_INPUT }));
+  const before = disk.peek(JOURNAL)?.length ?? 0;
+  await put(store, turn({ input: LONG_INPUT, ...LONG_WORK, status: "completed", lastSeq: 2 }));
+  assert.ok((disk.peek(JOURNAL)?.length ?? 0) - before < 16 * 1024);
+  assert.deepEqual(disk.names(TURNS).sort(), ["sub_1.input.json", "sub_1.result.json"]);
+  await store.close();
+  const again = await open(disk);
+  const kept = again.tables.turn.get("sub_1") as TurnRecord;
+  assert.deepEqual(kept.beside, ["input", "result"]);
+  assert.deepEqual(await again.readWhole("turn", kept), turn({
+    input: LONG_INPUT, ...LONG_WORK, status: "completed", lastSeq: 2,
+  }));
+  await again.commit(draft("gone"), { del: { turn: ["sub_1"] } });
+  await again.close();
+  assert.deepEqual(disk.names(TURNS), [], "they go with their record");
+});
+
+test("the id of a stranger is not part of a name", async () => {
+  const disk = new SimulatedDisk();
+  const store = await open(disk);
+  const adopted = turn({ submissionId: null, turnId: "../../../token", ...LONG_WORK });
+  await put(store, adopted);
+  assert.match(disk.names(TURNS).join(), /^[0-9a-f]{32}\.result\.json$/);
+  assert.deepEqual(await store.readWhole("turn", store.tables.turn.get("../../../token") as TurnRecord), adopted);
+  await store.close();
+});
+
+for (const operation of ["makeDirectory", "open", "write", "datasync", "rename", "syncDirectory"] as const) {
+  test(`a disk that is full at ${operation} undoes record and file`, async () => {
+    const disk = new SimulatedDisk();
+    const clock = createFakeClock();
+    const store = await open(disk, clock);
+    const fault = { error: errnoError("ENOSPC") };
+    disk.fault = (at, file) => (at === operation && file.startsWith(TURNS) ? fault : undefined);
+    const refused = put(store, turn({ input: LONG_INPUT }));
+    await assert.rejects(refused, (error) => error instanceof CodexdError && error.code === "storage_full");
+    assert.equal(store.tables.turn.size, 0);
+    disk.fault = () => undefined;
+    await clock.advance(LIMITS.storageRetryMs);
+    await store.settled();
+    await settle();
+    assert.deepEqual(disk.names(TURNS), []);
+    await put(store, turn({ input: LONG_INPUT }));
+    assert.deepEqual(disk.names(TURNS), ["sub_1.input.json"]);
+    await store.close();
+  });
+}
+
+test("a death between file and line, or between deletion and file, leaves nothing behind", async () => {
+  const disk = new SimulatedDisk();
+  const store = await open(disk);
+  await put(store, turn({ input: LONG_INPUT }));
+  await put(store, turn({ submissionId: "sub_2", input: LONG_INPUT }));
+  disk.fault = (operation) => (operation === "unlink" ? { error: errnoError("EACCES") } : undefined);
+  await store.commit(draft("gone"), { del: { turn: ["sub_1"] } });
+  await settle();
+  const fault = { error: errnoError("EIO") };
+  disk.fault = (operation, file) => (operation === "write" && file === JOURNAL ? fault : undefined);
+  await assert.rejects(put(store, turn({ submissionId: "sub_3", input: LONG_INPUT })));
+  assert.equal(disk.names(TURNS).length, 3);
+  disk.killProcess();
+  disk.fault = () => undefined;
+  const again = await open(disk);
+  assert.deepEqual(disk.names(TURNS), ["sub_2.input.json"]);
+  assert.deepEqual([...again.tables.turn.newestFirst()].map(({ submissionId }) => submissionId), ["sub_2"]);
+  await again.close();
+});
