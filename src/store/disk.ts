@@ -30,6 +30,9 @@ export interface DiskStat {
   /** The permission bits, with the sticky bit. */
   readonly mode: number;
   readonly uid: number;
+  /** Which file or directory it is, whatever its name: a copy is another one. */
+  readonly device: number;
+  readonly inode: number;
 }
 
 export interface Disk {
@@ -56,10 +59,11 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>;
 }
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = fs.constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
 const FLAGS: Record<OpenMode, number> = {
-  read: O_RDONLY | O_NOFOLLOW,
+  // A FIFO would hold whoever opens it, for ever; of a file nothing is changed by it.
+  read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   write: O_RDWR | O_CREAT | O_NOFOLLOW,
   create: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
 };
@@ -107,22 +111,36 @@ async function openNodeFile(path: string, mode: OpenMode): Promise<DiskFile> {
   const fd = await new Promise<number>((resolve, reject) => {
     fs.open(path, FLAGS[mode], FILE_MODE, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
-  if (mode !== "read") {
-    try {
-      // The umask may have taken bits away, and an old file may have more than it should.
-      await settle((done) => fs.fchmod(fd, FILE_MODE, done));
-    } catch (error) {
-      await settle((done) => fs.close(fd, done));
-      throw error;
-    }
+  const named = <R>(work: Promise<R>): Promise<R> =>
+    work.catch((error: unknown) => Promise.reject(withPath(error, path)));
+  try {
+    await named(refuseIrregular(fd));
+    // The umask may have taken bits away, and an old file may have more than it should.
+    if (mode !== "read") await named(settle((done) => fs.fchmod(fd, FILE_MODE, done)));
+  } catch (error) {
+    await settle((done) => fs.close(fd, done));
+    throw error;
   }
   return {
-    writeAll: (bytes, position) => writeAll(fd, bytes, position),
-    read: (into, position) => readFully(fd, into, position),
-    truncate: (bytes) => settle((done) => fs.ftruncate(fd, bytes, done)),
-    datasync: () => settle((done) => fs.fdatasync(fd, done)),
+    writeAll: (bytes, position) => named(writeAll(fd, bytes, position)),
+    read: (into, position) => named(readFully(fd, into, position)),
+    truncate: (bytes) => named(settle((done) => fs.ftruncate(fd, bytes, done))),
+    datasync: () => named(settle((done) => fs.fdatasync(fd, done))),
     close: () => settle((done) => fs.close(fd, done)),
   };
+}
+
+/** Node names the file only where its name was used, and who reads the message has to know which one it is. */
+function withPath(error: unknown, path: string): unknown {
+  if (error instanceof Error && !error.message.includes(path)) error.message += ` '${path}'`;
+  return error;
+}
+
+async function refuseIrregular(fd: number): Promise<void> {
+  const stats = await new Promise<fs.Stats>((resolve, reject) => {
+    fs.fstat(fd, (error, found) => (error ? reject(error) : resolve(found)));
+  });
+  if (!stats.isFile()) throw Object.assign(new Error("EISDIR: not a regular file, open"), { code: "EISDIR" });
 }
 
 /** Node may write short without an error when the disk fills up: only the next write says ENOSPC. */
@@ -159,7 +177,10 @@ async function readFully(fd: number, into: Uint8Array, position: number): Promis
 async function readWholeFile(path: string): Promise<Buffer> {
   const handle = await fsp.open(path, FLAGS.read);
   try {
+    await refuseIrregular(handle.fd);
     return await handle.readFile();
+  } catch (error) {
+    throw withPath(error, path);
   } finally {
     await handle.close();
   }
@@ -173,7 +194,8 @@ async function statName(path: string): Promise<DiskStat | undefined> {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  return { kind: kindOf(stats), bytes: stats.size, mode: stats.mode & 0o7777, uid: stats.uid };
+  const { size: bytes, mode, uid, dev: device, ino: inode } = stats;
+  return { kind: kindOf(stats), bytes, mode: mode & 0o7777, uid, device, inode };
 }
 
 function kindOf(stats: fs.Stats): DiskStat["kind"] {
@@ -187,9 +209,14 @@ async function makeDirectory(path: string): Promise<void> {
   const missing = [path];
   for (let at = dirname(path); (await statName(at)) === undefined; at = dirname(at)) missing.unshift(at);
   for (const directory of missing) {
-    // `recursive` lets those pass that are there; they keep their mode.
-    const made = await fsp.mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
-    if (made !== undefined) await fsp.chmod(directory, DIRECTORY_MODE);
+    try {
+      // Not `recursive`, which says of a file system that is read-only that there is no such directory.
+      await fsp.mkdir(directory, { mode: DIRECTORY_MODE });
+      await fsp.chmod(directory, DIRECTORY_MODE);
+    } catch (error) {
+      // One that is there meanwhile keeps its mode.
+      if (errorCode(error) !== "EEXIST" || (await statName(directory))?.kind !== "directory") throw error;
+    }
   }
 }
 

@@ -5,6 +5,15 @@ import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventDraft, EventEntry } from "../core/event.ts";
 import { errorCode } from "./disk.ts";
 
+/** Since when the disk is full, and what is held. */
+export interface Degraded {
+  readonly since: string;
+  readonly reason: string;
+  /** The newest line that was written before. */
+  readonly headSeq: number;
+  readonly refused: number;
+}
+
 /** A clause for people. */
 export function fullReason(error: unknown): string {
   const code = errorCode(error);

@@ -3,7 +3,6 @@
 // Pure: what the files say goes in, a number comes out.
 
 import type { EventDraft } from "../core/event.ts";
-import { LIMITS } from "../core/limits.ts";
 import type { PreviousState } from "./daemon-state.ts";
 
 /**
@@ -24,19 +23,23 @@ export interface SeqEvidence {
   readonly headSeq: number;
   /** The newest seq that a checkpoint stands for. */
   readonly checkpointSeq: number;
+  /** By how much the ceiling was raised at a time. */
+  readonly ceilingStep: number;
 }
 
 /** The newest seq that may have been given out: the next event gets the one after it. */
 export function lastSeqGivenOut(evidence: SeqEvidence): number {
-  const { previous, powerLost, linesLost, headSeq, checkpointSeq } = evidence;
+  const { previous, powerLost, linesLost, headSeq, checkpointSeq, ceilingStep } = evidence;
   const known = Math.max(headSeq, checkpointSeq, previous.seq);
   if (previous.document === undefined) {
     // The ceiling is lost, but it never is more than one and a half steps above what has been published.
-    return known === 0 && !previous.damaged ? 0 : known + 2 * LIMITS.seqCeilingStep;
+    return known === 0 && !previous.damaged ? 0 : known + 2 * ceilingStep;
   }
   // With this durability every line that was published had been synced before.
   const synced = previous.document["durability"] === "power";
-  return linesLost || (powerLost && !synced) ? Math.max(known, previous.seqCeiling) : known;
+  // Somebody has taken the whole journal away: nothing says how far it went.
+  const journalGone = headSeq === 0 && previous.seq > 0 && !previous.clean;
+  return linesLost || journalGone || (powerLost && !synced) ? Math.max(known, previous.seqCeiling) : known;
 }
 
 /** Tells that the seqs in between are gone; it must be the first line after the hole. */

@@ -17,10 +17,16 @@ export interface ReplaySource {
   /** Oldest first; changes while a replay goes on. */
   segments(): readonly Segment[];
   headSeq(): number;
+  /** What should be in the files is not: drops what somebody has taken away. */
+  dropLost?(): Promise<void>;
 }
 
 /** Between its renaming and its new name in memory a segment cannot be opened; it does not last. */
 const OPEN_TRIES = 100;
+
+/** Seq, time and level of a line, and its type. */
+const HEAD_BYTES = 160;
+const TYPE = /^\{"seq":\d+,"createdAt":"[^"]*","level":"[^"]*","type":"([^"\\]*)"/;
 
 export async function* replay(source: ReplaySource, afterSeq: number): AsyncIterableIterator<EventBatch> {
   let cursor = afterSeq;
@@ -39,9 +45,12 @@ export async function* replay(source: ReplaySource, afterSeq: number): AsyncIter
           }
         }
       }
-      segment = segmentAfter(source.segments(), segment);
+      const read = segment;
+      segment = segmentAfter(source.segments(), read);
       if (segment === undefined && cursor < source.headSeq()) {
-        throw new Error(`the journal cannot be read beyond seq ${cursor}`);
+        await source.dropLost?.();
+        segment = segmentAfter(source.segments(), read);
+        if (segment === undefined) throw new Error(`the journal cannot be read beyond seq ${cursor}`);
       }
     } finally {
       await file?.close();
@@ -80,7 +89,7 @@ export function cutIntoBatches(bytes: Buffer, afterSeq: number): EventBatch[] {
   return batches;
 }
 
-/** Parses its line only when it is asked for what a filter needs: most readers take everything. */
+/** Parses its line only when it is asked for the ids that a filter needs: most readers take everything. */
 class ReplayedEntry implements EventEntry {
   readonly seq: number;
   readonly start: number;
@@ -95,8 +104,10 @@ class ReplayedEntry implements EventEntry {
     this.end = end;
   }
 
+  /** Stands near the line's begin, behind members that cannot hold its name. */
   get type(): string {
-    return this.#parsed.type;
+    const head = this.#bytes.toString("latin1", this.start, Math.min(this.end, this.start + HEAD_BYTES));
+    return TYPE.exec(head)?.[1] ?? this.#parsed.type;
   }
 
   get sessionId(): string | null {
@@ -136,11 +147,12 @@ async function openSegment(source: ReplaySource, segment: Segment): Promise<Disk
     try {
       return await source.disk.open(segment.path, "read");
     } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
       // Retention has taken it away, unless it is still listed.
       if (!source.segments().includes(segment)) return undefined;
-      if (tries === OPEN_TRIES) throw error;
-      await new Promise(setImmediate);
+      if (tries > OPEN_TRIES) throw error;
+      if (errorCode(error) !== "ENOENT") tries = OPEN_TRIES;
+      if (tries === OPEN_TRIES) await source.dropLost?.();
+      else await new Promise(setImmediate);
     }
   }
 }

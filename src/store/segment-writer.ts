@@ -9,14 +9,16 @@ import path from "node:path";
 
 import { assert } from "../base/assert.ts";
 import { errorMessage } from "../core/errors.ts";
-import type { Disk, DiskFile } from "./disk.ts";
+import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import { lossOf, removedOf, type LostSegment, type OpenSegment } from "./lost-segments.ts";
 import { bytesOf, type Chunk } from "./pending.ts";
-import { ACTIVE_NAME, closedName, type Segment } from "./segment.ts";
+import { setAside } from "./replace-file.ts";
+import { ACTIVE_NAME, closedName, segmentBytesOf, type Segment } from "./segment.ts";
 
 export interface SegmentWriterOptions {
   readonly disk: Disk;
   readonly directory: string;
-  /** A segment is closed before it would grow beyond this. */
+  /** A segment is closed before it would grow beyond this, with the details of its lines. */
   readonly segmentBytes: number;
   /** Closed segments, oldest first, then the active one if its file exists. */
   readonly segments: Segment[];
@@ -33,8 +35,13 @@ export class SegmentWriter {
   #file: DiskFile | undefined;
   /** Syncs and closings, one after another: a file is never closed under a sync. */
   #syncs: Promise<void> = Promise.resolve();
-  #unpublished: { firstSeq: number; bytes: number } | undefined;
+  #unpublished: { firstSeq: number; bytes: number; detailBytes: number } | undefined;
   #startNew: boolean;
+  #open: OpenSegment | undefined;
+  /** The active segment's file is not what it was: the next line opens another. */
+  #activeLost = false;
+  /** Of which nobody has heard yet. */
+  #lost: LostSegment[] = [];
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
@@ -52,10 +59,11 @@ export class SegmentWriter {
     const first = chunks[0]?.entries[0];
     assert(first !== undefined, "there is a line to write");
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.end - chunk.start, 0);
+    const detailBytes = chunks.reduce((sum, chunk) => sum + chunk.detailBytes, 0);
     await this.rollBack();
-    const file = await this.#fileFor(bytes, first.seq);
+    const file = await this.#fileFor(bytes + detailBytes, first.seq);
     const active = this.#active();
-    this.#unpublished = { firstSeq: first.seq, bytes };
+    this.#unpublished = { firstSeq: first.seq, bytes, detailBytes };
     let position = active.bytes;
     for (const chunk of chunks) {
       const lines = bytesOf(chunk);
@@ -71,13 +79,18 @@ export class SegmentWriter {
     const active = this.#active();
     if (active.bytes === 0) active.firstSeq = written.firstSeq;
     active.bytes += written.bytes;
+    if (written.detailBytes > 0) active.detailBytes = (active.detailBytes ?? 0) + written.detailBytes;
     this.#unpublished = undefined;
   }
 
-  /** Cuts the active segment after its last published line. */
+  /** Cuts the active segment after its last published line; not even a loss of power brings back what stood there. */
   async rollBack(): Promise<void> {
     if (this.#unpublished === undefined) return;
-    await this.#file?.truncate(this.#active().bytes);
+    const file = this.#file;
+    if (file !== undefined) {
+      await file.truncate(this.#active().bytes);
+      await this.sync();
+    }
     this.#unpublished = undefined;
   }
 
@@ -89,26 +102,52 @@ export class SegmentWriter {
   /** Takes the oldest segment, if it is closed, out of the journal and removes its file. */
   async removeOldest(): Promise<void> {
     if (this.#segments.length < 2) return;
+    const { disk, directory } = this.#options;
     const oldest = this.#segments.shift() as Segment;
-    await this.#options.disk.unlink(oldest.path);
+    try {
+      await disk.unlink(oldest.path);
+    } catch (error) {
+      // It is the oldest one still: if younger ones went before it, the journal would have a hole that nobody tells.
+      if (errorCode(error) !== "ENOENT") this.#segments.unshift(oldest);
+      throw error;
+    }
+    // For the same reason it must be gone for good before the next one goes.
+    await finalSync(() => disk.syncDirectory(directory));
+  }
+
+  /**
+   * What others have done to the files since the last call. Closed segments leave the journal with it; nothing more is
+   * written to an active one, which leaves it with the next line.
+   */
+  async takeLost(): Promise<readonly LostSegment[]> {
+    // No segment is renamed meanwhile.
+    await this.#inTurn(async () => {
+      const { disk, directory } = this.#options;
+      const closed = this.#segments.filter((segment) => !isActive(segment));
+      for (const removed of await removedOf(disk, directory, closed)) {
+        // Retention may have been quicker.
+        if (this.#drop(removed.segment)) this.#lost.push(removed);
+      }
+      await this.#lookAtActive();
+    });
+    return this.#lost.splice(0);
   }
 
   /** Syncs and closes the active segment. */
   async close(): Promise<void> {
     await this.#inTurn(async () => {
       await this.#syncFile();
-      const file = this.#file;
-      this.#file = undefined;
-      await file?.close();
+      await this.#letGo();
     });
   }
 
   async #fileFor(bytes: number, firstSeq: number): Promise<DiskFile> {
     const last = this.#segments.at(-1);
-    const isActive = last !== undefined && path.basename(last.path) === ACTIVE_NAME;
-    if (isActive && last.bytes > 0 && (this.#startNew || last.bytes + bytes > this.#options.segmentBytes)) {
-      this.#file ??= await this.#options.disk.open(last.path, "write");
-      await this.#inTurn(() => this.#closeActive(last));
+    const { disk, segmentBytes } = this.#options;
+    if (last !== undefined && isActive(last)) {
+      const isFull = last.bytes > 0 && (this.#startNew || segmentBytesOf(last) + bytes > segmentBytes);
+      if (isFull) this.#file ??= await disk.open(last.path, "write");
+      if (this.#activeLost || isFull) await this.#inTurn(() => this.#closeActive(last));
     }
     this.#startNew = false;
     this.#file ??= await this.#openActive(firstSeq);
@@ -119,12 +158,12 @@ export class SegmentWriter {
     const { disk, directory } = this.#options;
     const closedPath = path.join(directory, closedName(segment.firstSeq));
     await this.#syncFile();
+    await this.#lookAtActive();
+    if (this.#activeLost) return this.#leaveActive(segment);
     await disk.rename(segment.path, closedPath);
     segment.path = closedPath;
     await finalSync(() => disk.syncDirectory(directory));
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    await this.#letGo();
     this.#options.onClosed();
   }
 
@@ -132,16 +171,57 @@ export class SegmentWriter {
     const { disk, directory } = this.#options;
     const activePath = path.join(directory, ACTIVE_NAME);
     const file = await disk.open(activePath, "write");
+    let place: { readonly device: number; readonly inode: number } | undefined;
     try {
       // The name must be on the medium before any line in the file is believed to be.
       await finalSync(() => disk.syncDirectory(directory));
+      place = await disk.stat(activePath);
     } catch (error) {
       await file.close();
       throw error;
     }
     const last = this.#segments.at(-1);
     if (last?.path !== activePath) this.#segments.push({ firstSeq, path: activePath, bytes: 0 });
+    // A file that is not there any more is found to be none of these.
+    this.#open = { file, device: place?.device ?? 0, inode: place?.inode ?? 0, provenBytes: 0 };
     return file;
+  }
+
+  /** Notes what has become of the active segment, when its file is open. */
+  async #lookAtActive(): Promise<void> {
+    const open = this.#open;
+    if (this.#activeLost || open === undefined) return;
+    const segment = this.#active();
+    const loss = await lossOf(this.#options.disk, segment, open);
+    if (loss === null) return;
+    this.#activeLost = true;
+    this.#lost.push({ segment, loss });
+  }
+
+  /** Makes room for a new active segment; what stands in the place of the lost one may be somebody's, and is kept. */
+  async #leaveActive(segment: Segment): Promise<void> {
+    const { disk, directory } = this.#options;
+    if ((await disk.stat(directory)) === undefined) {
+      await disk.makeDirectory(directory);
+      await finalSync(() => disk.syncDirectory(path.dirname(directory)));
+    }
+    if ((await disk.stat(segment.path)) !== undefined) await setAside(disk, segment.path);
+    this.#drop(segment);
+    this.#activeLost = false;
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#open = undefined;
+    await file?.close();
+  }
+
+  #drop(segment: Segment): boolean {
+    const at = this.#segments.indexOf(segment);
+    if (at >= 0) this.#segments.splice(at, 1);
+    return at >= 0;
   }
 
   async #syncFile(): Promise<void> {
@@ -162,6 +242,10 @@ export class SegmentWriter {
     });
     return turn;
   }
+}
+
+function isActive(segment: Segment): boolean {
+  return path.basename(segment.path) === ACTIVE_NAME;
 }
 
 /** After a failed sync nobody knows what is on the medium: whatever the reason, it is not tried again. */

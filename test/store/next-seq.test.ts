@@ -8,9 +8,14 @@ import { LIMITS } from "../../src/core/limits.ts";
 import type { PreviousState } from "../../src/store/daemon-state.ts";
 import { jumpNotice, lastSeqGivenOut, mayHaveLostPower } from "../../src/store/next-seq.ts";
 
-const NONE: PreviousState = { document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null };
+const NONE: PreviousState = {
+  document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null, place: null,
+};
 const RAN: PreviousState = { ...NONE, document: {}, seq: 5, seqCeiling: 1000, bootId: "a" };
-const evidence = { previous: RAN, powerLost: false, linesLost: false, headSeq: 7, checkpointSeq: 6 };
+const STEP = LIMITS.seqCeilingStep;
+const evidence = {
+  previous: RAN, powerLost: false, linesLost: false, headSeq: 7, checkpointSeq: 6, ceilingStep: STEP,
+};
 
 test("power may have been lost after an unclean end on another boot, or when that cannot be told", () => {
   assert.equal(mayHaveLostPower(RAN, "a"), false);
@@ -34,6 +39,13 @@ test("after a loss they follow on the ceiling, or on the newest where that is hi
   assert.equal(lastSeqGivenOut({ ...evidence, powerLost: true, headSeq: 1001 }), 1001);
 });
 
+test("where the whole journal was taken away they follow on the ceiling, but for a daemon that ended in order", () => {
+  const gone = { ...evidence, headSeq: 0, checkpointSeq: 0 };
+  assert.equal(lastSeqGivenOut(gone), 1000);
+  assert.equal(lastSeqGivenOut({ ...gone, previous: { ...RAN, clean: true } }), 5);
+  assert.equal(lastSeqGivenOut({ ...gone, previous: { ...RAN, seq: 0 } }), 0, "it died before its first event");
+});
+
 test("with durability power a loss of power takes nothing that was published", () => {
   const previous = { ...RAN, document: { durability: "power" } };
   assert.equal(lastSeqGivenOut({ ...evidence, previous, powerLost: true }), 7);
@@ -41,11 +53,11 @@ test("with durability power a loss of power takes nothing that was published", (
 });
 
 test("without a state they go on farther above than any ceiling was", () => {
-  assert.equal(lastSeqGivenOut({ ...evidence, previous: NONE }), 7 + 2 * LIMITS.seqCeilingStep);
+  assert.equal(lastSeqGivenOut({ ...evidence, previous: NONE }), 7 + 2 * STEP);
   const damaged = { ...NONE, damaged: true };
   assert.equal(
     lastSeqGivenOut({ ...evidence, previous: damaged, headSeq: 0, checkpointSeq: 0 }),
-    2 * LIMITS.seqCeilingStep,
+    2 * STEP,
   );
 });
 

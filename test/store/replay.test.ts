@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { endLine } from "../../src/store/line.ts";
 import { cutIntoBatches, replay } from "../../src/store/replay.ts";
 import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
 import { delta, draft, JOURNAL, LOGS, openTestStore, replayed, type TestStore } from "../support/disk-store.ts";
@@ -21,6 +22,15 @@ async function openWith(events: number): Promise<{ disk: SimulatedDisk; store: T
   await store.settled();
   return { disk, store };
 }
+
+test("an entry's type is known without parsing its line", () => {
+  const text = '{"seq":7,"createdAt":"t","level":"info","type":"app-server.turn.message.delta","message":no JSON';
+  const bytes = Buffer.alloc(300);
+  const end = endLine(bytes, 0, bytes.write(text));
+  const [batch] = cutIntoBatches(bytes.subarray(0, end), 0);
+  assert.equal(batch?.entries[0]?.type, "app-server.turn.message.delta");
+  assert.throws(() => batch?.entries[0]?.threadId, SyntaxError);
+});
 
 test("from every seq, each later event once and in order, as it was published", async () => {
   const { store } = await openWith(40);

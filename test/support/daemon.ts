@@ -18,6 +18,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `dist` needs a build (scripts/test.ts makes one); `src` starts slower. */
   readonly program?: "dist" | "src";
+  /** The words before its command, such as those that put it into a namespace; the process must stay the same. */
+  readonly within?: readonly string[];
 }
 
 export interface Reply<T> {
@@ -65,7 +67,8 @@ const WAIT_MS_MAX = 60_000;
 
 /** Does not wait: `started` says when it listens. */
 export function spawnDaemon(options: DaemonOptions): Daemon {
-  const child = spawn(process.execPath, argumentsOf(options), {
+  const [program = "", ...words] = [...(options.within ?? []), process.execPath, ...argumentsOf(options)];
+  const child = spawn(program, words, {
     cwd: options.stateDir,
     env: { ...ownEnvironment(), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -78,7 +81,9 @@ export function spawnDaemon(options: DaemonOptions): Daemon {
   started.catch(() => undefined);
   const token = async (): Promise<string> => {
     const { tokenFile } = await started;
-    return tokenFile === null ? "" : readFileSync(tokenFile, "utf8").trim();
+    // Its own files are where it sees them, which may be in a namespace.
+    const root = options.within === undefined ? "" : `/proc/${child.pid}/root`;
+    return tokenFile === null ? "" : readFileSync(`${root}${tokenFile}`, "utf8").trim();
   };
   const call = async <T>(method: string, route: string, body?: unknown): Promise<Reply<T>> => {
     const { service } = await started;
