@@ -2,7 +2,8 @@
 //
 // One line for each time that a turn has changed: appended, so that a turn costs the same however long the history is,
 // and written anew when it has grown. Deliberately not Codex's rollout format. Invariant: a line that a crash has torn
-// costs that line and nothing else, and a turn that ran at the time is found interrupted.
+// costs that line and nothing else, a turn that ran at the time is found interrupted, and a line of a later layout is
+// refused by the version that it says.
 
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
 import path from "node:path";
@@ -43,13 +44,16 @@ export interface ThreadFile {
   put(thread: KeptThread, turn: KeptTurn, all: () => Iterable<KeptThread>): void;
 }
 
-/** @throws when the directory or the file can be neither read nor made. */
+/** Lines without one are of this one. */
+const VERSION = 1;
+
+/** @throws when the directory or the file can be neither read nor made, or a newer codexd has written it. */
 export function openThreadFile(home: string): ThreadFile {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const file = path.join(home, "threads.jsonl");
   closeSync(openSync(file, "a", 0o600));
   let bytes = statSync(file).size;
-  const kept = readThreads(readFileSync(file, "utf8"));
+  const kept = readThreads(file, readFileSync(file, "utf8"));
 
   const rewrite = (all: Iterable<KeptThread>): void => {
     const lines = [...all].flatMap((thread) => thread.turns.map((turn) => lineOf(thread, turn)));
@@ -77,13 +81,13 @@ export function openThreadFile(home: string): ThreadFile {
 }
 
 function lineOf({ id, createdAt, updatedAt, settings }: KeptThread, turn: KeptTurn): string {
-  return `${JSON.stringify({ thread: { id, createdAt, updatedAt, settings }, turn })}\n`;
+  return `${JSON.stringify({ version: VERSION, thread: { id, createdAt, updatedAt, settings }, turn })}\n`;
 }
 
-function readThreads(text: string): KeptThread[] {
+function readThreads(file: string, text: string): KeptThread[] {
   const threads = new Map<string, KeptThread>();
   for (const line of text.split("\n")) {
-    const entry = readLine(line);
+    const entry = readLine(file, line);
     if (entry === undefined) continue;
     const { thread, turn } = entry;
     const known = threads.get(thread.id);
@@ -104,7 +108,7 @@ function ended(turn: KeptTurn): KeptTurn {
 }
 
 /** Only this program writes the file: what has the members has them right. */
-function readLine(line: string): { thread: Omit<KeptThread, "turns">; turn: KeptTurn } | undefined {
+function readLine(file: string, line: string): { thread: Omit<KeptThread, "turns">; turn: KeptTurn } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -113,7 +117,10 @@ function readLine(line: string): { thread: Omit<KeptThread, "turns">; turn: Kept
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const { thread, turn } = value;
+  const { version = VERSION, thread, turn } = value;
+  if (typeof version === "number" && version > VERSION) {
+    throw new Error(`${file} was written by a newer codexd: it is left as it is`);
+  }
   const complete = isObject(thread) && typeof thread["id"] === "string" && isObject(thread["settings"]) &&
     isObject(turn) && typeof turn["id"] === "string" && Array.isArray(turn["items"]);
   return complete ? (value as unknown as { thread: Omit<KeptThread, "turns">; turn: KeptTurn }) : undefined;

@@ -1,4 +1,4 @@
-// A table as one file: `{"version":1,"seq":N,"updatedAt":"…","<field>":[` and one record a line, so that `jq` and
+// A table as one file: `{"version":2,"seq":N,"updatedAt":"…","<field>":[` and one record a line, so that `jq` and
 // `grep` both work on it.
 //
 // Not here: when it is written. What is read is checked as far as the store needs it; records are taken as they are.
@@ -7,7 +7,7 @@
 
 import { isObject } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
-import { isSeq, parseObject, refuseNewer, STATE_VERSION } from "./daemon-state.ts";
+import { isSeq, parseObject, isReadable, refuseNewer, STATE_VERSION } from "./daemon-state.ts";
 import { errorCode, type Disk } from "./disk.ts";
 import { findNewline } from "./line.ts";
 
@@ -15,22 +15,27 @@ export interface LoadedCheckpoint {
   /** `missing` and `damaged` both hold nothing, at seq 0. */
   readonly outcome: "loaded" | "missing" | "damaged";
   readonly seq: number;
-  /** Each with its text as it is kept in memory. */
-  readonly records: ReadonlyArray<{ readonly record: object; readonly json: string }>;
+  /** The file is of an earlier layout. */
+  readonly isOld: boolean;
+  /** Each with the length of its JSON. */
+  readonly records: ReadonlyArray<{ readonly record: object; readonly chars: number }>;
 }
 
 const CLOSING = "]}";
+const VERSION_IN_HEAD = /^\s*\{\s*"version"\s*:\s*(\d{1,9})\s*,/;
+const HEAD_BYTES = 64;
+const NOTHING = { seq: 0, isOld: false, records: [] } as const;
 
 /** The file's bytes in slices of about `LIMITS.checkpointSliceBytes`, made as they are taken. */
 export function* encodeCheckpoint(
   head: { readonly seq: number; readonly updatedAt: string; readonly field: string },
-  texts: readonly string[],
+  records: readonly object[],
 ): IterableIterator<Uint8Array> {
   const { seq, updatedAt, field } = head;
   let slice = `{"version":${STATE_VERSION},"seq":${seq},"updatedAt":"${updatedAt}",${JSON.stringify(field)}:[\n`;
-  const last = texts.length - 1;
+  const last = records.length - 1;
   for (let i = 0; i <= last; i++) {
-    slice += i === last ? `${texts[i]}\n` : `${texts[i]},\n`;
+    slice += `${JSON.stringify(records[i])}${i === last ? "" : ","}\n`;
     if (slice.length < LIMITS.checkpointSliceBytes) continue;
     yield Buffer.from(slice);
     slice = "";
@@ -52,23 +57,24 @@ export async function loadCheckpoint(
   try {
     bytes = await disk.readFile(file);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return { outcome: "missing", seq: 0, records: [] };
+    if (errorCode(error) === "ENOENT") return { outcome: "missing", ...NOTHING };
     throw error;
   }
   const document = readByLines(bytes, field) ?? readWhole(bytes, field);
-  if (document === undefined) return { outcome: "damaged", seq: 0, records: [] };
-  refuseNewer(file, document.version);
+  // A later layout may hold its records in another way, but not its version.
+  refuseNewer(file, document?.version ?? versionInHead(bytes));
+  if (document === undefined) return { outcome: "damaged", ...NOTHING };
   const { seq, records } = document;
-  if (!isSeq(seq) || document.version !== STATE_VERSION || !records.every(({ record }) => hasId(record))) {
-    return { outcome: "damaged", seq: 0, records: [] };
+  if (!isSeq(seq) || !isReadable(document.version) || !records.every(({ record }) => hasId(record))) {
+    return { outcome: "damaged", ...NOTHING };
   }
-  return { outcome: "loaded", seq, records };
+  return { outcome: "loaded", seq, isOld: document.version !== STATE_VERSION, records };
 }
 
 interface Document {
   readonly version: unknown;
   readonly seq: unknown;
-  readonly records: Array<{ record: object; json: string }>;
+  readonly records: Array<{ record: object; chars: number }>;
 }
 
 /** The file as it was written. Undefined when it is not, such as after an editor has laid it out anew. */
@@ -85,7 +91,7 @@ function readByLines(bytes: Buffer, field: string): Document | undefined {
     const json = line.endsWith(",") ? line.slice(0, -1) : line;
     const record = parseObject(json);
     if (record === undefined) return undefined;
-    records.push({ record, json });
+    records.push({ record, chars: json.length });
   }
   return undefined;
 }
@@ -94,7 +100,13 @@ function readWhole(bytes: Buffer, field: string): Document | undefined {
   const document = parseObject(bytes.toString("utf8"));
   const list = document?.[field];
   if (document === undefined || !Array.isArray(list) || !list.every(isObject)) return undefined;
-  return { ...versionOf(document), records: list.map((record) => ({ record, json: JSON.stringify(record) })) };
+  return { ...versionOf(document), records: list.map((record) => ({ record, chars: JSON.stringify(record).length })) };
+}
+
+/** Undefined where the file does not begin with one. */
+function versionInHead(bytes: Buffer): number | undefined {
+  const version = VERSION_IN_HEAD.exec(bytes.toString("latin1", 0, HEAD_BYTES))?.[1];
+  return version === undefined ? undefined : Number(version);
 }
 
 function versionOf(document: Record<string, unknown>): { version: unknown; seq: unknown } {

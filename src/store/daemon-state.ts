@@ -9,11 +9,14 @@ import { isObject } from "../base/decode.ts";
 import type { Logger } from "../base/log.ts";
 import type { Durability } from "../core/config.ts";
 import { errorMessage, EXIT, ExitError } from "../core/errors.ts";
-import { LIMITS } from "../core/limits.ts";
 import { errorCode, type Disk } from "./disk.ts";
 import { replaceFile } from "./replace-file.ts";
 
-export const STATE_VERSION = 1;
+/**
+ * The layout of all that codexd keeps, in one number: daemon-state.json, the checkpoints and the journal's lines tell
+ * it, and what lies beside them goes by it. It grows with what an earlier codexd would lose or misread.
+ */
+export const STATE_VERSION = 2;
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 
 /** What the file held. `damaged` is set when it is there and cannot be read as what it should be. */
@@ -24,11 +27,19 @@ export interface PreviousState {
   readonly seq: number;
   readonly seqCeiling: number;
   readonly bootId: string | null;
+  /** The directory that it was written for; null where an earlier codexd has not said. */
+  readonly place: Place | null;
+}
+
+/** Which directory it is, whatever its name. */
+export interface Place {
+  readonly device: number;
+  readonly inode: number;
 }
 
 /** @throws {ExitError} `damagedState` when a newer codexd has written it. */
 export async function loadDaemonState(disk: Disk, file: string): Promise<PreviousState> {
-  const none = { document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null };
+  const none = { document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null, place: null };
   let text: string;
   try {
     text = (await disk.readFile(file)).toString("utf8");
@@ -39,7 +50,7 @@ export async function loadDaemonState(disk: Disk, file: string): Promise<Previou
   const document = parseObject(text);
   if (document === undefined) return { ...none, damaged: true };
   refuseNewer(file, document["version"]);
-  const { clean, seq, seqCeiling, bootId } = document;
+  const { clean, seq, seqCeiling, bootId, place } = document;
   if (!isSeq(seq) || !isSeq(seqCeiling)) return { ...none, damaged: true };
   return {
     document,
@@ -48,15 +59,37 @@ export async function loadDaemonState(disk: Disk, file: string): Promise<Previou
     seq,
     seqCeiling,
     bootId: typeof bootId === "string" ? bootId : null,
+    place: isPlace(place) ? place : null,
   };
+}
+
+/**
+ * Whether what was found here was written in another directory: this one is a copy of it, or has been moved to another
+ * disk. The number of a device may change with each boot.
+ */
+export function isCopied(
+  { place, bootId }: Pick<PreviousState, "place" | "bootId">, here: Place, bootIdNow: string | null,
+): boolean {
+  if (place === null) return false;
+  return place.inode !== here.inode || (bootId === bootIdNow && place.device !== here.device);
+}
+
+/** Whether a file of this version can be read. */
+export function isReadable(version: unknown): boolean {
+  return Number.isSafeInteger(version) && Number(version) >= 1 && Number(version) <= STATE_VERSION;
 }
 
 /** @throws {ExitError} `damagedState` when `version` is above this codexd's own. */
 export function refuseNewer(file: string, version: unknown): void {
-  if (typeof version !== "number" || version <= STATE_VERSION) return;
-  throw new ExitError(
+  if (typeof version === "number" && version > STATE_VERSION) throw writtenByNewer(file, `its layout is ${version}`);
+}
+
+/** @param what says of which layout it is. */
+export function writtenByNewer(file: string, what: string): ExitError {
+  return new ExitError(
     EXIT.damagedState,
-    `${file} was written by a newer codexd (version ${version}; this one reads ${STATE_VERSION}): it is left as it is`,
+    `${file} was written by a newer codexd (${what}; this one knows those up to ${STATE_VERSION}), and is left as it ` +
+      "is: start that codexd, or give this one a --state-dir of its own",
   );
 }
 
@@ -74,10 +107,14 @@ export interface DaemonStateOptions {
   readonly disk: Disk;
   readonly file: string;
   readonly bootId: string | null;
+  readonly place: Place;
   readonly durability: Durability;
   readonly seqCeiling: number;
+  /** By so much it is raised at a time. */
+  readonly ceilingStep: number;
   readonly log: Logger;
-  headSeq(): number;
+  /** The newest seq that may have been given out. */
+  seq(): number;
   describe(): Record<string, unknown>;
 }
 
@@ -99,7 +136,7 @@ export class DaemonStateFile {
    * so that a busy journal does not wait for it.
    */
   reserve(seq: number): Promise<void> | null {
-    const step = LIMITS.seqCeilingStep;
+    const step = this.#options.ceilingStep;
     if (seq + step / 2 <= this.#ceiling) return seq <= this.#durableCeiling ? null : this.write();
     this.#ceiling = seq + step;
     const raised = this.write();
@@ -145,9 +182,9 @@ export class DaemonStateFile {
   async #writeNow(): Promise<void> {
     // Not in the tick that asked: what describes itself is often about to change once more.
     await Promise.resolve();
-    const { disk, file, bootId, durability, headSeq, describe } = this.#options;
+    const { disk, file, bootId, place, durability, seq, describe } = this.#options;
     const seqCeiling = this.#ceiling;
-    const own = { version: STATE_VERSION, clean: this.#clean, bootId, durability, seq: headSeq(), seqCeiling };
+    const own = { version: STATE_VERSION, clean: this.#clean, bootId, place, durability, seq: seq(), seqCeiling };
     const document = { ...own, ...describe(), ...own };
     await replaceFile(disk, file, [Buffer.from(`${JSON.stringify(document, null, 2)}\n`)]);
     this.#durableCeiling = seqCeiling;
@@ -163,6 +200,10 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
     throw error;
   }
   return isObject(value) ? value : undefined;
+}
+
+function isPlace(value: unknown): value is Place {
+  return isObject(value) && isSeq(value["device"]) && isSeq(value["inode"]);
 }
 
 export function isSeq(value: unknown): value is number {

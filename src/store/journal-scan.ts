@@ -6,8 +6,9 @@
 // Invariant: a line is visited only when every line before it that matters was whole, and in the order of seqs.
 
 import { ChangeFinder } from "./change-finder.ts";
+import { writtenByNewer } from "./daemon-state.ts";
 import type { Disk } from "./disk.ts";
-import { findNewline, parseLine, verifyLine } from "./line.ts";
+import { findNewline, isOfNewerLayout, parseLine, verifyLine } from "./line.ts";
 import { readPieces } from "./line-reader.ts";
 import type { Segment } from "./segment.ts";
 
@@ -75,6 +76,7 @@ function scanPiece(bytes: Buffer, position: number, segment: Segment, state: Sca
   while (start < bytes.length && !state.isOver) {
     const end = findNewline(bytes, start);
     const seq = verifyLine(bytes, start, end);
+    if (seq >= 0 && isOfNewerLayout(bytes, end)) throw writtenByNewer(segment.path, `the line of event ${seq}`);
     if (seq < 0) state.bad(segment, position + start);
     else if (state.whole(segment, position + start, seq, bytes, start, end)) {
       if (changes.mayBeWithin(start, end)) state.visit(bytes, start, end, seq);
@@ -127,8 +129,11 @@ class ScanState {
   #follows(seq: number, bytes: Buffer, start: number, end: number): boolean {
     const { safeSeq, mustReachBack } = this.#options;
     if (this.#lastSeq === 0 ? seq <= safeSeq + 1 || !mustReachBack : seq === this.#lastSeq + 1) return true;
-    // Only a line that says so may leave seqs out.
-    return parseLine(bytes, start, end).event.type === "storage.recovered";
+    // Only a line that says so may leave seqs out, and only those that it names.
+    const { type, detail } = parseLine(bytes, start, end).event;
+    const { fromSeq } = detail;
+    const missing = (this.#lastSeq === 0 ? safeSeq : this.#lastSeq) + 1;
+    return type === "storage.recovered" && typeof fromSeq === "number" && fromSeq <= missing;
   }
 
   /** Whole lines go on behind the hole, at `seq`: decides whether that is good enough. */

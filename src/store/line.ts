@@ -12,6 +12,7 @@ import type { CodexdEvent } from "../core/event.ts";
 
 const NEWLINE = 0x0a;
 const ZERO = 0x30;
+const CLOSING_BRACE = 0x7d;
 const HEAD = Buffer.from(`{"seq":`);
 const TAIL = Buffer.from(`,"crc":"00000000"}\n`);
 const CRC_AT = TAIL.indexOf("0");
@@ -78,6 +79,14 @@ export function readSeq(bytes: Buffer, start: number, end: number): number {
 /** The offset of the next newline at or after `from`, or -1. */
 export function findNewline(bytes: Buffer, from: number): number {
   return bytes.indexOf(NEWLINE, from);
+}
+
+/**
+ * Whether a line that is whole is of a layout that is not known: today nothing stands between the members that are
+ * objects and the CRC, and a later layout has its number there (`,"v":3`). `end` as for `verifyLine`.
+ */
+export function isOfNewerLayout(bytes: Buffer, end: number): boolean {
+  return bytes[end - LINE_TAIL_BYTES] !== CLOSING_BRACE;
 }
 
 /** The table changes in a line, as they were put; both empty for most lines. */

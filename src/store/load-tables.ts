@@ -33,14 +33,14 @@ export async function loadTables(
   const tables: LoadedTable[] = [];
   for (const [kind, spec] of Object.entries(specs)) {
     const hasId = (record: object): boolean => isId(spec.idOf(record));
-    const { outcome, seq, records } = await loadCheckpoint(disk, spec.path, spec.field, hasId);
+    const { outcome, seq, isOld, records } = await loadCheckpoint(disk, spec.path, spec.field, hasId);
     const table = new Table<object>((record) => spec.idOf(record));
     const complete = (record: object): object => spec.complete?.(record) ?? record;
-    let lacking = 0;
-    for (const { record, json } of records) {
+    let lacking = isOld ? 1 : 0;
+    for (const { record, chars } of records) {
       const whole = complete(record);
       if (whole !== record) lacking += 1;
-      table.load(whole, whole === record ? json : JSON.stringify(whole));
+      table.load(whole, whole === record ? chars : JSON.stringify(whole).length);
     }
     const { path: file, field } = spec;
     // A file of an older layout is written anew at the next checkpoint.
@@ -62,7 +62,7 @@ export function applyLine(tables: readonly LoadedTable[], seq: number, { put, de
     const record = put[kind];
     if (record !== undefined) {
       const whole = target.complete(record);
-      target.table.load(whole, JSON.stringify(whole));
+      target.table.load(whole, JSON.stringify(whole).length);
     }
     for (const id of del[kind] ?? []) target.table.prepareDelete(id).apply();
   }

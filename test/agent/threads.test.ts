@@ -120,3 +120,18 @@ test("a file that has grown beyond its limit is written anew, with all that is r
   second.put(thread, turn("b"), all);
   assert.equal(statSync(file).size, 3 * lineBytes);
 });
+
+test("lines without a version are read, and those of a newer agent are left as they are", (t) => {
+  const home = path.join(makeTempDir(t), "agent");
+  const file = path.join(home, "threads.jsonl");
+  const settings = { cwd: "/", approvalPolicy: "never", sandbox: {}, serviceTier: null };
+  const thread = { id: "x", createdAt: 1, updatedAt: 1, settings, turns: [] };
+  openThreadFile(home).put(thread, turn("a"), () => []);
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace('"version":1,', ""));
+  assert.deepEqual(openThreadFile(home).kept.map(({ id }) => id), ["x"]);
+  const newer = text.replace('"version":1,', '"version":2,');
+  writeFileSync(file, newer);
+  assert.throws(() => openThreadFile(home), /threads\.jsonl was written by a newer codexd: it is left as it is/);
+  assert.equal(readFileSync(file, "utf8"), newer);
+});

@@ -10,8 +10,8 @@ import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
 
 const HEAD = { seq: 7, updatedAt: "2026-01-01T00:00:00.000Z", field: "runs" };
 
-function encode(texts: readonly string[]): Buffer {
-  return Buffer.concat([...encodeCheckpoint(HEAD, texts)]);
+function encode(records: readonly object[]): Buffer {
+  return Buffer.concat([...encodeCheckpoint(HEAD, records)]);
 }
 
 function load(content: string | Buffer): Promise<LoadedCheckpoint> {
@@ -21,40 +21,48 @@ function load(content: string | Buffer): Promise<LoadedCheckpoint> {
 }
 
 test("one record a line, and JSON as a whole", async () => {
-  const texts = ['{"id":"é"}', '{"id":"b"}'];
-  const bytes = encode(texts);
+  const records = [{ id: "é" }, { id: "b" }];
+  const bytes = encode(records);
   assert.equal(
     bytes.toString(),
-    `{"version":1,"seq":7,"updatedAt":"2026-01-01T00:00:00.000Z","runs":[\n{"id":"é"},\n{"id":"b"}\n]}\n`,
+    `{"version":2,"seq":7,"updatedAt":"2026-01-01T00:00:00.000Z","runs":[\n{"id":"é"},\n{"id":"b"}\n]}\n`,
   );
-  assert.deepEqual((JSON.parse(bytes.toString()) as { runs: unknown }).runs, [{ id: "é" }, { id: "b" }]);
+  assert.deepEqual((JSON.parse(bytes.toString()) as { runs: unknown }).runs, records);
   const loaded = await load(bytes);
-  assert.deepEqual([loaded.outcome, loaded.seq, loaded.records.map(({ json }) => json)], ["loaded", 7, texts]);
+  const expected = records.map((record) => ({ record, chars: 10 }));
+  assert.deepEqual([loaded.outcome, loaded.seq, loaded.records], ["loaded", 7, expected]);
 });
 
 test("an empty table is an empty array", async () => {
   const bytes = encode([]);
   assert.deepEqual((JSON.parse(bytes.toString()) as { runs: unknown }).runs, []);
-  assert.deepEqual(await load(bytes), { outcome: "loaded", seq: 7, records: [] });
+  assert.deepEqual(await load(bytes), { outcome: "loaded", seq: 7, isOld: false, records: [] });
 });
 
 test("a large one comes in slices, each not much above the limit", () => {
-  const text = JSON.stringify({ id: "x".repeat(1000) });
-  const slices = [...encodeCheckpoint(HEAD, Array.from({ length: 1000 }, () => text))];
-  assert.ok(slices.length >= 4);
-  for (const slice of slices) assert.ok(slice.length <= LIMITS.checkpointSliceBytes + text.length + 2);
+  const record = { id: "x".repeat(1000) };
+  const chars = JSON.stringify(record).length;
+  let made = 0;
+  const counted = { toJSON: () => (made++, record) };
+  let count = 0;
+  for (const slice of encodeCheckpoint(HEAD, Array.from({ length: 1000 }, () => counted))) {
+    count += 1;
+    assert.ok(slice.length <= LIMITS.checkpointSliceBytes + chars + 2);
+    assert.ok(made <= count * Math.ceil(LIMITS.checkpointSliceBytes / chars), "no text is made before its slice");
+  }
+  assert.ok(count >= 4);
 });
 
 test("a file that was laid out anew is read as well", async () => {
-  const pretty = JSON.stringify(JSON.parse(encode(['{"id":"a"}', '{"id":"b"}']).toString()), null, 2);
+  const pretty = JSON.stringify(JSON.parse(encode([{ id: "a" }, { id: "b" }]).toString()), null, 2);
   for (const text of [pretty, JSON.stringify(JSON.parse(pretty)), pretty.replaceAll("\n", "")]) {
     const { outcome, records } = await load(text);
-    assert.deepEqual([outcome, records.map(({ json }) => json)], ["loaded", ['{"id":"a"}', '{"id":"b"}']]);
+    assert.deepEqual([outcome, records.map(({ record }) => record)], ["loaded", [{ id: "a" }, { id: "b" }]]);
   }
 });
 
 test("one that is cut anywhere is damaged", async () => {
-  const bytes = encode(['{"id":"a"}', '{"id":"b"}']);
+  const bytes = encode([{ id: "a" }, { id: "b" }]);
   // Without the last newline it is still whole JSON.
   for (let end = 0; end < bytes.length - 1; end++) {
     assert.equal((await load(bytes.subarray(0, end))).outcome, "damaged", `cut at ${end}`);
@@ -72,12 +80,14 @@ test("what is JSON and no checkpoint is damaged", async () => {
   }
 });
 
-test("none is missing; a newer one and a failing disk are errors", async () => {
+test("none is missing, an older one is read; a newer one and a failing disk are errors", async () => {
   const disk = new SimulatedDisk();
   const load2 = (): Promise<LoadedCheckpoint> => loadCheckpoint(disk.mount(), "/f", "runs", () => true);
   assert.equal((await load2()).outcome, "missing");
-  disk.poke("/f", Buffer.from(`{"version":2,"seq":1,"runs":[]}`));
-  await assert.rejects(load2(), /newer codexd \(version 2; this one reads 1\)/);
+  disk.poke("/f", Buffer.from(`{"version":1,"seq":1,"runs":[]}`));
+  assert.deepEqual(await load2(), { outcome: "loaded", seq: 1, isOld: true, records: [] });
+  disk.poke("/f", Buffer.from(`{"version":3,"seq":1,"runs":[]}`));
+  await assert.rejects(load2(), /newer codexd \(its layout is 3; .* up to 2\), .* --state-dir of its own/);
   disk.fault = () => ({ error: errnoError("EIO") });
   await assert.rejects(load2(), { code: "EIO" });
 });

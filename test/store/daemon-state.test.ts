@@ -6,11 +6,14 @@ import { test } from "node:test";
 
 import { silentLogger } from "../../src/base/log.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { DaemonStateFile, isSeq, loadDaemonState, parseObject, readBootId } from "../../src/store/daemon-state.ts";
+import {
+  DaemonStateFile, isCopied, isSeq, loadDaemonState, parseObject, readBootId,
+} from "../../src/store/daemon-state.ts";
 import { BOOT_ID_PATH, errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
 import { settle } from "../support/fake-clock.ts";
 
 const FILE = "/d/daemon-state.json";
+const PLACE = { device: 1, inode: 7 };
 const STEP = LIMITS.seqCeilingStep;
 
 async function rig(describe: () => Record<string, unknown> = () => ({ pid: 5 })) {
@@ -21,10 +24,12 @@ async function rig(describe: () => Record<string, unknown> = () => ({ pid: 5 }))
     disk: disk.mount(),
     file: FILE,
     bootId: "boot-1",
+    place: PLACE,
     durability: "interval",
     seqCeiling: STEP,
+    ceilingStep: STEP,
     log: { ...silentLogger, warn: (message) => void warnings.push(message) },
-    headSeq: () => 42,
+    seq: () => 42,
     describe,
   });
   const written = (): Record<string, unknown> => parseObject(disk.peek(FILE)?.toString() ?? "") ?? {};
@@ -34,12 +39,24 @@ async function rig(describe: () => Record<string, unknown> = () => ({ pid: 5 }))
 test("holds the store's own fields and what the daemon says of itself", async () => {
   const { disk, state, written } = await rig(() => ({ pid: 5, seq: "not this" }));
   await state.write();
-  const own = { version: 1, clean: false, bootId: "boot-1", durability: "interval", seq: 42, seqCeiling: STEP };
-  assert.deepEqual(written(), { ...own, pid: 5 });
+  const own = { version: 2, clean: false, bootId: "boot-1", durability: "interval", seq: 42, seqCeiling: STEP };
+  assert.deepEqual(written(), { ...own, place: PLACE, pid: 5 });
   const loaded = await loadDaemonState(disk.mount(), FILE);
   assert.deepEqual([loaded.clean, loaded.seq, loaded.seqCeiling, loaded.bootId], [false, 42, STEP, "boot-1"]);
   await state.writeClean();
   assert.equal((await loadDaemonState(disk.mount(), FILE)).clean, true);
+});
+
+test("what was written for another directory is a copy; the number of a device counts within one boot", async () => {
+  const { disk, state } = await rig();
+  await state.write();
+  const previous = await loadDaemonState(disk.mount(), FILE);
+  assert.deepEqual(previous.place, PLACE);
+  assert.equal(isCopied(previous, PLACE, "boot-1"), false);
+  assert.equal(isCopied(previous, { device: 1, inode: 8 }, "boot-1"), true);
+  assert.equal(isCopied(previous, { device: 2, inode: 7 }, "boot-1"), true);
+  assert.equal(isCopied(previous, { device: 2, inode: 7 }, "boot-2"), false);
+  assert.equal(isCopied({ ...previous, place: null }, { device: 1, inode: 8 }, "boot-1"), false, "an older codexd's");
 });
 
 test("asking often makes few writes, and the last one has the last word", async () => {

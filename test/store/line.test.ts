@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { crc32 } from "node:zlib";
 
 import {
-  endLine, findNewline, LINE_TAIL_BYTES, parseLine, readSeq, utf8BytesMax, verifyLine,
+  endLine, findNewline, isOfNewerLayout, LINE_TAIL_BYTES, parseLine, readSeq, utf8BytesMax, verifyLine,
 } from "../../src/store/line.ts";
 
 const EVENT = `{"seq":42,"createdAt":"2026-01-01T00:00:00.000Z","level":"info","type":"t","message":"m","detail":{}`;
@@ -44,6 +44,17 @@ test("no byte of a line can change without being noticed", () => {
     const broken = Buffer.from(line);
     broken[at] = (broken[at] as number) ^ 0x11;
     assert.equal(verifyLine(broken, 0, line.length - 1), -1, `byte ${at}`);
+  }
+});
+
+test("a line of a later layout says so before its CRC, and is whole all the same", () => {
+  for (const [text, isNewer] of [
+    [EVENT, false], [`${EVENT},"put":{"run":{"v":99}}`, false], [`${EVENT},"del":{"run":["v"]}`, false],
+    [`${EVENT},"v":3`, true], [`${EVENT},"put":{},"v":12`, true],
+  ] as const) {
+    const padded = Buffer.concat([Buffer.from("{}\n"), lineOf(text)]);
+    assert.equal(verifyLine(padded, 3, padded.length - 1), 42);
+    assert.equal(isOfNewerLayout(padded, padded.length - 1), isNewer, text);
   }
 });
 
