@@ -50,7 +50,8 @@ test("a link, a file, a foreign and a shared one are refused", async (t) => {
 
 test("one that cannot be made or closed is refused", async () => {
   const uid = process.getuid?.() ?? 0;
-  const base = { ...nodeDisk, stat: async () => ({ kind: "directory", bytes: 0, mode: 0o755, uid }) as const };
+  const found = { kind: "directory", bytes: 0, mode: 0o755, uid, device: 1, inode: 1 } as const;
+  const base = { ...nodeDisk, stat: async () => found };
   const denied = async (): Promise<never> => Promise.reject(errnoError("EPERM"));
   await refuses(openPrivateDirectory({ ...base, chmod: denied }, "/x"), /cannot be closed \(EPERM/);
   await refuses(openPrivateDirectory({ ...base, chmod: async () => {} }, "/x"), /mode does not change/);

@@ -53,6 +53,24 @@ test("files are 0600 and directories 0700, with what belongs in them", async (t)
   await again.store.close();
 });
 
+test("a copy of a state directory is another daemon; one that was renamed is the same", async (t) => {
+  const root = makeTempDir(t);
+  let ids = 0;
+  const identity = { nodeId: "node", version: "1.0.0", newDaemonId: () => `dmn_${(ids += 1)}` };
+  const open = async (name: string): Promise<[string, boolean]> => {
+    const options = storeOptions({ stateDir: path.join(root, name), clock: systemClock, identity });
+    const opened = await openStore(options);
+    await opened.store.close();
+    return [opened.identity.daemonId, opened.recovery.copied];
+  };
+  assert.deepEqual(await open("a"), ["dmn_1", false]);
+  fs.cpSync(path.join(root, "a"), path.join(root, "b"), { recursive: true, filter: (name) => !name.endsWith(".sock") });
+  assert.deepEqual(await open("b"), ["dmn_2", true]);
+  assert.deepEqual(await open("b"), ["dmn_2", false], "from now on its own");
+  fs.renameSync(path.join(root, "a"), path.join(root, "c"));
+  assert.deepEqual(await open("c"), ["dmn_1", false]);
+});
+
 test("a second one on the same directory is refused, and the first goes on", async (t) => {
   const options = storeOptions({ stateDir: makeTempDir(t), clock: systemClock });
   const { store } = await openStore(options);

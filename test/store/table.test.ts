@@ -1,4 +1,4 @@
-// Records by id: order, texts made once, changes that can be undone.
+// Records by id: order, how long they are as text, changes that can be undone.
 // Pure: no disk, no journal.
 
 import assert from "node:assert/strict";
@@ -27,6 +27,8 @@ function remove(table: Table<Row>, id: string): TableChange {
   return change;
 }
 
+const charsOf = (records: readonly Row[]): number => records.map((record) => JSON.stringify(record)).join("").length;
+
 const ids = (table: Table<Row>): string[] => [...table.newestFirst()].map(({ id }) => id);
 
 test("keeps the order of first insertion", () => {
@@ -35,9 +37,9 @@ test("keeps the order of first insertion", () => {
   put(table, "a", 7);
   assert.deepEqual(ids(table), ["c", "b", "a"]);
   assert.deepEqual(table.get("a"), { id: "a", n: 7 });
-  assert.deepEqual(table.texts(), ['{"id":"a","n":7}', '{"id":"b","n":0}', '{"id":"c","n":0}']);
+  assert.deepEqual(table.records(), [{ id: "a", n: 7 }, { id: "b", n: 0 }, { id: "c", n: 0 }]);
   assert.equal(table.size, 3);
-  assert.equal(table.jsonChars, table.texts().join("").length);
+  assert.equal(table.jsonChars, charsOf(table.records()));
 });
 
 test("preparing changes nothing, and what is no record is refused", () => {
@@ -54,13 +56,13 @@ test("each change is undone to what was there before", () => {
   const table = createTable();
   put(table, "a", 1);
   put(table, "b", 1);
-  const before = table.texts();
+  const before = table.records();
   const changes = [put(table, "a", 2), put(table, "c", 1), remove(table, "b"), remove(table, "no"), put(table, "b", 9)];
   const revision = table.revision;
   for (const change of changes.toReversed()) change.undo();
-  assert.deepEqual(table.texts(), before);
+  assert.deepEqual(table.records(), before);
   assert.deepEqual(ids(table), ["b", "a"]);
-  assert.equal(table.jsonChars, before.join("").length);
+  assert.equal(table.jsonChars, charsOf(before));
   assert.ok(table.revision > revision);
   assert.equal(table.undone, changes.length);
 });
@@ -74,7 +76,7 @@ test("many deletions are compacted away, and a record comes back to its old plac
   one.undo();
   const expected = Array.from({ length: 100 }, (_, i) => `r${297 - 3 * i}`);
   assert.deepEqual(ids(table), expected);
-  assert.equal(table.texts().length, 100);
+  assert.equal(table.records().length, 100);
 });
 
 test("an iteration is not disturbed by what happens meanwhile", () => {
@@ -89,8 +91,21 @@ test("an iteration is not disturbed by what happens meanwhile", () => {
   assert.deepEqual(seen, Array.from({ length: 100 }, (_, i) => `r${199 - 2 * i}`));
 });
 
-test("loads what a file holds, with the text that it has", () => {
+test("a list of the records is a picture: what is put later does not change it", () => {
   const table = createTable();
-  table.load({ id: "a", n: 1 }, '{ "id":"a","n":1 }');
-  assert.deepEqual(table.texts(), ['{ "id":"a","n":1 }']);
+  put(table, "a", 1);
+  put(table, "b", 1);
+  const picture = table.records();
+  put(table, "a", 2);
+  remove(table, "b");
+  assert.deepEqual(picture, [{ id: "a", n: 1 }, { id: "b", n: 1 }]);
+});
+
+test("loads what a file holds, with the length that it has there", () => {
+  const table = createTable();
+  table.load({ id: "a", n: 1 }, 18);
+  table.load({ id: "b", n: 1 }, 16);
+  table.load({ id: "a", n: 2 }, 17);
+  assert.deepEqual(table.records(), [{ id: "a", n: 2 }, { id: "b", n: 1 }]);
+  assert.equal(table.jsonChars, 33);
 });

@@ -1,13 +1,14 @@
 // A disk in memory that can fail, fill up, and lose what was not synced, as its seed decides.
 //
-// Files are bytes plus the writes that no sync has made safe; names are a map plus the changes that no sync of their
-// directory has made safe. Not simulated: permissions, and links to anything but files.
+// Names are a map plus the changes that no sync of their directory has made safe; what is in the files is kept in
+// simulated-file.ts. Not simulated: permissions, links to anything but files, and directories that are lost.
 //
 // Invariant: after `killProcess` or `losePower` nothing that was started before ever settles, as in a dead process.
 
 import path from "node:path";
 
 import type { Disk, DiskFile, DiskStat, OpenMode } from "../../src/store/disk.ts";
+import { SimulatedFile } from "./simulated-file.ts";
 
 export type Operation =
   | "open" | "write" | "read" | "truncate" | "datasync" | "close" | "readFile" | "stat" | "list" | "makeDirectory"
@@ -16,39 +17,7 @@ export type Operation =
 /** What a test may do to an operation: an error, or for a write how many bytes get through before `error`. */
 export type Fault = { readonly error: Error; readonly written?: number } | undefined;
 
-const SECTOR = 512;
 export const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
-
-interface Write {
-  readonly position: number;
-  readonly bytes: Buffer;
-}
-
-class FileNode {
-  data: Buffer = Buffer.alloc(0);
-  /** What a loss of power cannot take. */
-  safe: Buffer = Buffer.alloc(0);
-  /** Since the last sync, in order. */
-  writes: Write[] = [];
-
-  write(position: number, bytes: Buffer): void {
-    this.data = overlay(this.data, position, bytes);
-    this.writes.push({ position, bytes });
-  }
-
-  truncate(length: number): void {
-    this.data = Buffer.from(this.data.subarray(0, length));
-    this.safe = Buffer.from(this.safe.subarray(0, length));
-    this.writes = this.writes.flatMap(({ position, bytes }) =>
-      position < length ? [{ position, bytes: bytes.subarray(0, length - position) }] : [],
-    );
-  }
-
-  sync(): void {
-    this.safe = Buffer.from(this.data);
-    this.writes = [];
-  }
-}
 
 export function errnoError(code: string, what = "simulated"): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${what}`), { code });
@@ -59,23 +28,29 @@ export class SimulatedDisk {
   fault: (operation: Operation, file: string) => Fault = () => undefined;
   /** Operations so far. */
   operations = 0;
-  /** Called before each operation that can be interrupted, with its number. */
-  onOperation: (n: number) => void = () => {};
+  /**
+   * Called before each operation that can be interrupted, with its number. `tear` puts a share of a write through
+   * after all: the process dies within it.
+   */
+  onOperation: (n: number, tear: (share: number) => void) => void = () => {};
+  /** What an operation waits for before it begins. */
+  stall: (operation: Operation, file: string) => Promise<void> | undefined = () => undefined;
   /** Bytes that all files together may hold. */
   capacity = Number.POSITIVE_INFINITY;
   readonly #directories = new Set<string>(["/"]);
-  #names = new Map<string, FileNode>();
-  #safeNames = new Map<string, FileNode>();
-  #nameChanges: Array<{ directory: string; apply(names: Map<string, FileNode>): void }> = [];
+  #names = new Map<string, SimulatedFile>();
+  #safeNames = new Map<string, SimulatedFile>();
+  #nameChanges: Array<{ directory: string; apply(names: Map<string, SimulatedFile>): void }> = [];
   #epoch = 0;
   #boots = 1;
+  /** That of every directory is 1. */
+  #inodes = 1;
 
   /** The disk as a new process sees it: operations of processes before it hang for ever. */
   mount(): Disk {
     const epoch = this.#epoch;
-    const step = async <R>(operation: Operation, file: string, work: () => R): Promise<R> => {
-      await this.#begin(epoch, operation, file);
-      return work();
+    const step = <R>(operation: Operation, file: string, work: () => R): Promise<R> => {
+      return this.#do(epoch, operation, file, work);
     };
     return {
       open: (file, mode) => step("open", file, () => this.#open(epoch, file, mode)),
@@ -99,29 +74,35 @@ export class SimulatedDisk {
     this.#epoch++;
   }
 
-  /** The machine goes down: of what was not synced any part may be lost, and parts of writes too. */
+  /**
+   * The machine goes down: of what was not synced any part may be lost, and parts of writes too. Of the names either
+   * the first changes stay, as with a file system that keeps a journal, or any of them.
+   */
   losePower(random: () => number): void {
     this.#epoch++;
     this.#boots++;
-    const kept = Math.floor(random() * (this.#nameChanges.length + 1));
-    for (const change of this.#nameChanges.slice(0, kept)) change.apply(this.#safeNames);
+    const changes = this.#nameChanges;
+    const inOrder = random() < 0.5;
+    const chance = random();
+    const kept = Math.floor(chance * (changes.length + 1));
+    for (const [i, change] of changes.entries()) {
+      if (inOrder ? i < kept : random() >= chance) change.apply(this.#safeNames);
+    }
     this.#nameChanges = [];
     this.#names = new Map(this.#safeNames);
-    for (const node of new Set(this.#names.values())) {
-      node.data = afterPowerLoss(node, random);
-      node.sync();
-    }
+    for (const node of new Set(this.#names.values())) node.losePower(random);
   }
 
   /** The bytes of a file as they are now, without an operation. */
   peek(file: string): Buffer | undefined {
-    return this.#names.get(file)?.data;
+    return this.#names.get(file)?.content();
   }
 
   /** Changes a file behind everybody's back. */
   poke(file: string, bytes: Uint8Array): void {
-    const node = this.#names.get(file) ?? new FileNode();
-    node.data = Buffer.from(bytes);
+    const node = this.#names.get(file) ?? new SimulatedFile(++this.#inodes);
+    node.truncate(0);
+    node.write(0, bytes);
     node.sync();
     this.#names.set(file, node);
     this.#safeNames.set(file, node);
@@ -132,17 +113,26 @@ export class SimulatedDisk {
     this.#safeNames.delete(file);
   }
 
+  /** Of all files together. */
+  get bytes(): number {
+    return [...new Set(this.#names.values())].reduce((sum, { length }) => sum + length, 0);
+  }
+
   names(directory: string): string[] {
     const all = [...this.#names.keys()];
     return all.filter((name) => path.dirname(name) === directory).map((name) => path.basename(name));
   }
 
-  async #begin(epoch: number, operation: Operation, file: string): Promise<void> {
-    await Promise.resolve();
-    if (epoch === this.#epoch) this.onOperation(++this.operations);
-    if (epoch !== this.#epoch) await new Promise(() => {});
+  /** What an operation does is done in the tick in which it begins: no death comes in between. */
+  async #do<R>(
+    epoch: number, operation: Operation, file: string, work: () => R, tear: (share: number) => void = () => {},
+  ): Promise<R> {
+    await this.stall(operation, file);
+    if (epoch === this.#epoch) this.onOperation(++this.operations, tear);
+    if (epoch !== this.#epoch) return new Promise<never>(() => {});
     const fault = operation === "write" ? undefined : this.fault(operation, file);
     if (fault !== undefined) throw fault.error;
+    return work();
   }
 
   #open(epoch: number, file: string, mode: OpenMode): DiskFile {
@@ -150,42 +140,39 @@ export class SimulatedDisk {
     if (node === undefined && mode === "read") throw errnoError("ENOENT", file);
     if (node !== undefined && mode === "create") throw errnoError("EEXIST", file);
     if (node === undefined) {
-      const made = new FileNode();
+      const made = new SimulatedFile(++this.#inodes);
       this.#changeNames(path.dirname(file), (names) => names.set(file, made));
       node = made;
     }
     return this.#handle(epoch, file, node);
   }
 
-  #handle(epoch: number, file: string, node: FileNode): DiskFile {
+  #handle(epoch: number, file: string, node: SimulatedFile): DiskFile {
+    const step = <R>(operation: Operation, work: () => R): Promise<R> => this.#do(epoch, operation, file, work);
+    const put = (bytes: Uint8Array, position: number, count: number): void => {
+      if (count > 0) node.write(position, bytes.subarray(0, count));
+    };
+    const write = (bytes: Uint8Array, position: number): void => {
+      const fault = this.fault("write", file) ?? this.#fullAt(node, position, bytes.length);
+      put(bytes, position, fault === undefined ? bytes.length : (fault.written ?? 0));
+      if (fault !== undefined) throw fault.error;
+    };
     return {
-      writeAll: async (bytes, position) => {
-        await this.#begin(epoch, "write", file);
-        const fault = this.fault("write", file) ?? this.#fullAt(node, position, bytes.length);
-        const through = fault === undefined ? bytes.length : (fault.written ?? 0);
-        if (through > 0) node.write(position, Buffer.from(bytes.subarray(0, through)));
-        if (fault !== undefined) throw fault.error;
+      writeAll: (bytes, position) => {
+        const tear = (share: number): void => put(bytes, position, Math.floor(share * bytes.length));
+        return this.#do(epoch, "write", file, () => write(bytes, position), tear);
       },
-      read: async (into, position) => {
-        await this.#begin(epoch, "read", file);
-        return node.data.copy(into, 0, position);
-      },
-      truncate: async (length) => {
-        await this.#begin(epoch, "truncate", file);
-        node.truncate(length);
-      },
-      datasync: async () => {
-        await this.#begin(epoch, "datasync", file);
-        node.sync();
-      },
-      close: () => this.#begin(epoch, "close", file),
+      read: (into, position) => step("read", () => node.copyTo(into, position)),
+      truncate: (length) => step("truncate", () => node.truncate(length)),
+      datasync: () => step("datasync", () => node.sync()),
+      close: () => step("close", () => {}),
     };
   }
 
-  #fullAt(node: FileNode, position: number, bytes: number): Fault {
-    const used = [...new Set(this.#names.values())].reduce((sum, { data }) => sum + data.length, 0);
-    const grows = Math.max(0, position + bytes - node.data.length);
-    const over = used + grows - this.capacity;
+  #fullAt(node: SimulatedFile, position: number, bytes: number): Fault {
+    if (this.capacity === Number.POSITIVE_INFINITY) return undefined;
+    const grows = Math.max(0, position + bytes - node.length);
+    const over = this.bytes + grows - this.capacity;
     return over > 0 ? { error: errnoError("ENOSPC"), written: Math.max(0, bytes - over) } : undefined;
   }
 
@@ -193,14 +180,15 @@ export class SimulatedDisk {
     if (file === BOOT_ID_PATH) return Buffer.from(`boot-${this.#boots}\n`);
     const node = this.#names.get(file);
     if (node === undefined) throw errnoError("ENOENT", file);
-    return Buffer.from(node.data);
+    return node.content();
   }
 
   #stat(file: string): DiskStat | undefined {
     const uid = process.getuid?.() ?? 0;
-    if (this.#directories.has(file)) return { kind: "directory", bytes: 0, mode: 0o700, uid };
+    const place = { uid, device: 1 };
+    if (this.#directories.has(file)) return { kind: "directory", bytes: 0, mode: 0o700, inode: 1, ...place };
     const node = this.#names.get(file);
-    return node && { kind: "file", bytes: node.data.length, mode: 0o600, uid };
+    return node && { kind: "file", bytes: node.length, mode: 0o600, inode: node.inode, ...place };
   }
 
   #list(directory: string): string[] {
@@ -238,13 +226,13 @@ export class SimulatedDisk {
     this.#changeNames(path.dirname(file), (names) => names.delete(file));
   }
 
-  #nodeAt(file: string): FileNode {
+  #nodeAt(file: string): SimulatedFile {
     const node = this.#names.get(file);
     if (node === undefined) throw errnoError("ENOENT", file);
     return node;
   }
 
-  #changeNames(directory: string, apply: (names: Map<string, FileNode>) => void): void {
+  #changeNames(directory: string, apply: (names: Map<string, SimulatedFile>) => void): void {
     apply(this.#names);
     this.#nameChanges.push({ directory, apply });
   }
@@ -253,26 +241,6 @@ export class SimulatedDisk {
     for (const change of this.#nameChanges) if (change.directory === directory) change.apply(this.#safeNames);
     this.#nameChanges = this.#nameChanges.filter((change) => change.directory !== directory);
   }
-}
-
-/** Each sector of each unsynced write is there or not; a length that grew over lost sectors shows zeros. */
-function afterPowerLoss(node: FileNode, random: () => number): Buffer {
-  let data = node.safe;
-  const keep = random();
-  for (const { position, bytes } of node.writes) {
-    for (let at = 0; at < bytes.length; at += SECTOR) {
-      if (random() < keep) data = overlay(data, position + at, bytes.subarray(at, at + SECTOR));
-    }
-  }
-  return data;
-}
-
-function overlay(data: Buffer, position: number, bytes: Buffer): Buffer {
-  const length = Math.max(data.length, position + bytes.length);
-  const result = Buffer.alloc(length);
-  data.copy(result);
-  bytes.copy(result, position);
-  return result;
 }
 
 /** A small, seeded source of numbers from 0 up to 1 (mulberry32). */

@@ -1,0 +1,123 @@
+// Narrow moments in which a crash has once lost or doubled something: each found by the simulation, and closed.
+//
+// The simulation meets them by chance; here each is gone through on purpose.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { errnoError, seededRandom, SimulatedDisk } from "../support/disk-simulator.ts";
+import { DIR, draft, JOURNAL, LOGS, openTestStore, recordsOf, replayed } from "../support/disk-store.ts";
+import { settle } from "../support/fake-clock.ts";
+
+const STATE = `${DIR}/daemon-state.json`;
+
+test("a start that dies before it has told of a jump does not make seqs come twice", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { durability: "interval" });
+  for (let n = 1; n <= 5; n++) await store.commit(draft(`seen ${n}`));
+  disk.losePower(() => 0);
+
+  const before = disk.peek(STATE)?.toString();
+  const hasState = (): boolean => disk.peek(STATE)?.toString() !== before;
+  disk.onOperation = () => {
+    // The state of the new boot is there, the first line of its journal is not.
+    if (hasState()) disk.killProcess();
+  };
+  void openTestStore(disk.mount(), { durability: "interval" });
+  await settle();
+  assert.ok(hasState());
+  disk.onOperation = () => {};
+
+  const again = await openTestStore(disk.mount(), { durability: "interval" });
+  assert.ok(again.store.lastSeq > 5, `seq ${again.store.lastSeq + 1} was seen by somebody`);
+  assert.equal((await replayed(again.store))[0]?.detail["fromSeq"], 1);
+});
+
+test("what a killed process has left is on the medium before a start serves it", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { durability: "process" });
+  await store.commit(draft("left"), { put: { run: { id: "a", n: 1 } } });
+  disk.killProcess();
+  const second = await openTestStore(disk.mount(), { durability: "power" });
+  assert.deepEqual((await replayed(second.store)).map(({ message }) => message), ["left"]);
+  disk.losePower(() => 0);
+  const third = await openTestStore(disk.mount(), { durability: "power" });
+  assert.deepEqual((await replayed(third.store)).map(({ message }) => message), ["left"]);
+  assert.deepEqual(recordsOf(third.store), [{ id: "a", n: 1 }]);
+});
+
+test("a change that was refused for want of room does not come back after a crash", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = new SimulatedDisk();
+    const { store } = await openTestStore(disk.mount(), { durability: "power" });
+    await store.commit(draft("first"));
+    const before = disk.peek(JOURNAL)?.toString();
+    disk.fault = (operation, file) => {
+      if (operation !== "write" || file !== JOURNAL) return undefined;
+      return { error: errnoError("ENOSPC"), written: 300 };
+    };
+    const refused = store.commit(draft("refused"), { put: { run: { id: "a", n: 1 } } });
+    store.append(draft("held", { text: "x".repeat(400) }));
+    await assert.rejects(refused, { code: "storage_full" });
+    assert.equal(disk.peek(JOURNAL)?.toString(), before, "it is taken away before it is told");
+    disk.fault = () => undefined;
+    disk.losePower(seededRandom(seed));
+    const again = await openTestStore(disk.mount(), { durability: "power" });
+    assert.deepEqual(recordsOf(again.store), [], `seed ${seed}`);
+  }
+});
+
+test("old segments go for good one after the other, and one that cannot go keeps the younger ones", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { journalMaxBytes: 3000 }, { segmentBytes: 1000 });
+  const steps: string[] = [];
+  let isStuck = true;
+  disk.fault = (operation, file) => {
+    const isSegment = operation === "unlink" && file.startsWith(`${LOGS}/events-`);
+    if (isSegment) steps.push("unlink");
+    if (operation === "syncDirectory" && file === LOGS) steps.push("sync");
+    return isSegment && isStuck ? { error: errnoError("EPERM") } : undefined;
+  };
+  const write = async (): Promise<void> => {
+    for (let n = 0; n < 30; n++) {
+      await store.commit(draft("m", { text: "x".repeat(100) }), { put: { run: { id: "a", n } } });
+      await settle();
+    }
+  };
+  await write();
+  assert.ok(steps.includes("unlink"));
+  assert.equal(store.oldestSeq, 1, "there is no hole behind one that stays");
+  isStuck = false;
+  steps.length = 0;
+  await write();
+  assert.ok(store.oldestSeq > 1);
+  steps.forEach((step, i) => assert.ok(step !== "unlink" || steps[i + 1] === "sync", steps.join()));
+});
+
+test("a sync that fails when an old segment has been removed is final", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { journalMaxBytes: 3000 }, { segmentBytes: 1000 });
+  let isRemoved = false;
+  disk.fault = (operation, file) => {
+    isRemoved ||= operation === "unlink" && file.startsWith(`${LOGS}/events-`);
+    return isRemoved && operation === "syncDirectory" && file === LOGS ? { error: errnoError("EIO") } : undefined;
+  };
+  for (let n = 0; n < 30 && !isRemoved; n++) {
+    await store.commit(draft("m", { text: "x".repeat(100) }), { put: { run: { id: "a", n } } });
+    await settle();
+  }
+  assert.match((await store.broken).message, /EIO/);
+});
+
+test("a line that is missing before one that tells of something else is damage", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount());
+  for (let n = 1; n <= 3; n++) await store.commit(draft(`m${n}`), { put: { run: { id: `r${n}`, n } } });
+  const told = { level: "info", type: "storage.recovered", message: "there is room again", detail: {} } as const;
+  await store.commit(told);
+  await store.commit(draft("m5"));
+  disk.killProcess();
+  const lines = (disk.peek(JOURNAL)?.toString() ?? "").split("\n");
+  disk.poke(JOURNAL, Buffer.from(lines.toSpliced(2, 1).join("\n")));
+  await assert.rejects(openTestStore(disk.mount()), /events 3 to 3 are missing/);
+});

@@ -1,0 +1,48 @@
+// What goes wrong in the simulation beside deaths: an operation fails, or somebody changes a file, as chance decides.
+// A full disk is not here: simulation.ts sets its room, and the disk says no by itself.
+
+import { errnoError, type Fault, type Operation, type SimulatedDisk } from "./disk-simulator.ts";
+import { LOGS } from "./disk-store.ts";
+
+export type Random = () => number;
+
+type DiskFault = (operation: Operation, file: string) => Fault;
+
+const CHANGES: readonly Operation[] = ["datasync", "syncDirectory", "write", "open", "rename", "unlink", "truncate"];
+/** About as many as a start makes; after them nothing fails. */
+const CHANGES_MAX = 40;
+const SYNCS_MAX = 10;
+
+/** One of the next changes fails: for want of room, or for good. */
+export function failOneChange(random: Random): DiskFault {
+  let left = Math.floor(random() * CHANGES_MAX);
+  const code = pick(random, ["EIO", "ENOSPC"]);
+  return (operation) => (CHANGES.includes(operation) && left-- === 0 ? { error: errnoError(code) } : undefined);
+}
+
+/** One of the next syncs fails that the journal or a checkpoint needs, and only that one: the next would succeed. */
+export function failOneSync(random: Random, onFailed: () => void): DiskFault {
+  let left = Math.floor(random() * SYNCS_MAX);
+  return (operation, file) => {
+    const isSync = operation === "datasync" || operation === "syncDirectory";
+    const isNeeded = file.startsWith(LOGS) || file.includes("registry.json");
+    if (!isSync || !isNeeded || left-- !== 0) return undefined;
+    onFailed();
+    return { error: errnoError("EIO") };
+  };
+}
+
+/** Takes a line out of a file of the journal, whose neighbours stay. False when there is none. */
+export function takeLineOut(disk: SimulatedDisk, random: Random): boolean {
+  const files = disk.names(LOGS).filter((name) => /^events.*\.jsonl$/.test(name)).map((name) => `${LOGS}/${name}`);
+  const file = pick(random, files);
+  const lines = (disk.peek(file)?.toString() ?? "").split("\n");
+  if (lines.length < 4) return false;
+  lines.splice(1 + Math.floor(random() * (lines.length - 3)), 1);
+  disk.poke(file, Buffer.from(lines.join("\n")));
+  return true;
+}
+
+export function pick<T>(random: Random, choices: readonly T[]): T {
+  return choices[Math.floor(random() * choices.length)] as T;
+}
