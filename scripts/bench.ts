@@ -11,6 +11,7 @@ import { benchFanout } from "./bench/fanout.ts";
 import { benchGets } from "./bench/gets.ts";
 import { benchReceipts } from "./bench/receipts.ts";
 import { benchRuns } from "./bench/runs.ts";
+import { benchScale } from "./bench/scale.ts";
 import { benchStart } from "./bench/start.ts";
 import type { Figure } from "./bench/figure.ts";
 import { ensureBuilt } from "./dist.ts";
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   receipts: benchReceipts,
   runs: benchRuns,
   start: benchStart,
+  scale: benchScale,
 };
 
 await main(async () => {

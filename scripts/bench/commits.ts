@@ -32,7 +32,10 @@ export async function benchCommits(): Promise<Figure[]> {
   return [ratioFigure("commits at 10,000 records (floor: at 100)", "commits/s", rounds, RATIO_MIN)];
 }
 
-async function commitsPerSecond(dir: string, records: number): Promise<number> {
+/** `began` is called when the records are there and the counting begins. */
+export async function commitsPerSecond(
+  dir: string, records: number, roundMs = ROUND_MS, began = (): void => undefined,
+): Promise<number> {
   const { store } = await openStore<{ record: BenchRecord }>({
     stateDir: path.join(dir, "state"),
     logsDir: path.join(dir, "state", "logs"),
@@ -56,10 +59,11 @@ async function commitsPerSecond(dir: string, records: number): Promise<number> {
     );
   };
   while (n < records) await Promise.all(Array.from({ length: Math.min(1000, records - n) }, commit));
+  began();
   const startedAt = performance.now();
   const before = n;
   const caller = async (): Promise<void> => {
-    while (performance.now() - startedAt < ROUND_MS) await commit();
+    while (performance.now() - startedAt < roundMs) await commit();
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
   const perSecond = ((n - before) / (performance.now() - startedAt)) * 1000;

@@ -158,7 +158,7 @@ async function openBenchStore(dir: string): Promise<CodexdStore> {
     identity: { nodeId: "bench", version: "0", newDaemonId: () => "bench" },
     tables: tableSpecs({
       sessionRegistryPath: file("sessions"), turnRegistryPath: file("turns"), runRegistryPath: file("runs"),
-      approvalRegistryPath: file("approvals"),
+      approvalRegistryPath: file("approvals"), answerRegistryPath: file("answers"),
     } as CodexdPaths),
     durability: "interval",
     journalMaxBytes: 2 ** 28,

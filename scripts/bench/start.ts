@@ -71,7 +71,7 @@ async function untilReady(daemon: Daemon): Promise<void> {
   }
 }
 
-function residentMib(pid: number): number {
+export function residentMib(pid: number): number {
   const kib = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kib) / 1024;
 }

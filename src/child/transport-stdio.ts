@@ -1,7 +1,8 @@
 // Newline-delimited JSON over a child's stdin and stdout.
 //
 // Deliberately not: stderr, exit codes, restarts (supervisor.ts). Invariant: the child's stdout is the only source
-// of messages, and once it has ended the transport is closed, whatever the process still does.
+// of messages, and once it has ended the transport is closed, whatever the process still does. A child that never stops
+// talking does not keep everything else from its turn.
 
 import { LIMITS } from "../core/limits.ts";
 import { createLineSplitter } from "../protocol/lines.ts";
@@ -22,6 +23,22 @@ export function createCodexdAppServerStdioTransport(
 ): Required<Transport> {
   let handlers: TransportHandlers | undefined;
   let closed = false;
+  let held = false;
+  let resting = false;
+  let bytesSinceRest = 0;
+
+  /** The stream gives all that the pipe holds in one turn of the event loop, which is more each time it gets longer. */
+  const restAfter = (bytes: number): void => {
+    bytesSinceRest += bytes;
+    if (resting || bytesSinceRest < LIMITS.childReadBytesAtOnce) return;
+    resting = true;
+    bytesSinceRest = 0;
+    child.stdout.pause?.();
+    setImmediate(() => {
+      resting = false;
+      if (!held) child.stdout.resume?.();
+    });
+  };
 
   const finish = (reason: Error | null): void => {
     if (closed) return;
@@ -45,7 +62,9 @@ export function createCodexdAppServerStdioTransport(
     connect(given) {
       handlers = given;
       child.stdout.on("data", (chunk) => {
-        if (!closed) lines.push(bytesOf(chunk));
+        if (closed) return;
+        lines.push(bytesOf(chunk));
+        restAfter(chunk.length);
       });
       child.stdout.on("end", () => {
         if (!closed) lines.end();
@@ -68,10 +87,12 @@ export function createCodexdAppServerStdioTransport(
       finish(null);
     },
     pause() {
+      held = true;
       child.stdout.pause?.();
     },
     resume() {
-      child.stdout.resume?.();
+      held = false;
+      if (!resting) child.stdout.resume?.();
     },
   };
 }

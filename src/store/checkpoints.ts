@@ -1,7 +1,8 @@
 // When the checkpoints and recent-events.json are written, and that no path has two writers.
 //
-// A checkpoint is written when a segment closes, else when its table has been dirty for longer than the larger a file
-// is, and at a clean end. A table that has not changed is written again only when it holds back the journal's end.
+// A checkpoint is written when its table has been dirty for the longer the larger its file is, when more of the journal
+// has come behind it than it is long, and at a clean end. One whose table has not changed is written again only to let
+// the journal's end go, and to spare the next start the reading.
 //
 // Invariant: a picture is taken in one tick, and thrown away when a change in it is undone.
 
@@ -17,6 +18,9 @@ import { storageFull } from "./full-disk.ts";
 import type { RecentEvents } from "./recent-events.ts";
 import { replaceFile } from "./replace-file.ts";
 import type { Table } from "./table.ts";
+
+/** Writing a checkpoint again, though nothing has changed, may cost a quarter of what the journal does. */
+const UNCHANGED_LAG = 4;
 
 /** A checkpoint and the table that it stands for. */
 export interface CheckpointTarget {
@@ -38,8 +42,11 @@ export interface CheckpointsOptions {
   readonly recent: RecentEvents;
   readonly recentFile: string;
   readonly journal: { readonly lastSeq: number; refusal(): Error | null; syncTo(seq: number): Promise<void> };
-  /** The seq behind which a checkpoint must not stay, so that recovery is quick and old segments can go. */
-  needed(): number;
+  /**
+   * The seq behind which a checkpoint must not stay, so that recovery is quick and old segments can go: it may lag by a
+   * segment, and by `bytes` as far as there is not too much of them.
+   */
+  needed(bytes: number): number;
   /** A checkpoint has been written. */
   onWritten(): void;
   /** The disk failed for good. */
@@ -52,6 +59,8 @@ export class Checkpoints {
   #running: Promise<void> | undefined;
   #segmentClosed = false;
   #recentRevision: number;
+  /** Behind which none is to stay. */
+  #wantedSeq = 0;
   #closed = false;
 
   constructor(options: CheckpointsOptions) {
@@ -77,6 +86,17 @@ export class Checkpoints {
     if (this.#closed) return;
     this.#segmentClosed = true;
     this.#run();
+  }
+
+  /** Writes every one that does not stand for all that has been given out; false when that could not be done now. */
+  async writeAll(): Promise<boolean> {
+    this.#wantedSeq = this.#options.journal.lastSeq;
+    while (this.#running !== undefined) await this.#running;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#run();
+    await this.#running;
+    return this.seq >= this.#wantedSeq;
   }
 
   /** Writes all that lags, and no more after that. @throws when the disk fails or is full. */
@@ -107,13 +127,12 @@ export class Checkpoints {
   /** Never rejects. */
   async #writeDue(): Promise<void> {
     const { targets, recent, journal } = this.#options;
-    const closed = this.#segmentClosed;
     this.#segmentClosed = false;
     // On a full disk every byte is the journal's.
     if (journal.refusal() !== null) return;
     try {
       for (const target of targets) {
-        if (this.#isDue(target, closed) && !this.#closed) await this.#write(target);
+        if (this.#isDue(target) && !this.#closed) await this.#write(target);
       }
       if (this.#recentRevision !== recent.revision && !this.#closed) await this.#writeRecent();
     } catch (error) {
@@ -122,12 +141,15 @@ export class Checkpoints {
     }
   }
 
-  #isDue(target: CheckpointTarget, segmentClosed: boolean): boolean {
-    if (target.revision === target.table.revision) return target.seq < this.#options.needed();
-    if (segmentClosed) return true;
+  #isDue(target: CheckpointTarget): boolean {
+    if (target.seq < this.#wantedSeq) return true;
+    const { jsonChars } = target.table;
+    const isDirty = target.revision !== target.table.revision;
+    if (target.seq < this.#options.needed(isDirty ? jsonChars : UNCHANGED_LAG * jsonChars)) return true;
+    if (!isDirty) return false;
     const now = this.#options.clock.monotonic();
     target.dirtySince ??= now;
-    const restMs = (target.table.jsonChars / LIMITS.checkpointBytesPerSecond) * 1000;
+    const restMs = (jsonChars / LIMITS.checkpointBytesPerSecond) * 1000;
     // The timer that led here has waited `checkpointMs` already.
     return restMs <= LIMITS.checkpointMs || now - target.dirtySince >= restMs;
   }
@@ -144,7 +166,7 @@ export class Checkpoints {
     const { table, file, field } = target;
     const seq = journal.lastSeq;
     const { revision, undone } = table;
-    const slices = encodeCheckpoint({ seq, updatedAt: isoTime(clock.now()), field }, table.texts());
+    const slices = encodeCheckpoint({ seq, updatedAt: isoTime(clock.now()), field }, table.records());
     await replaceFile(disk, file, slices, async () => {
       await journal.syncTo(seq);
       if (table.undone !== undone) throw storageFull(`changes of ${path.basename(file)} were undone`);

@@ -58,6 +58,23 @@ export async function recoverJournal(options: JournalRecoveryOptions): Promise<R
   };
 }
 
+/**
+ * A process that was killed may have left lines, and names, that are not on the medium yet. From here on they are
+ * served, and a loss of power must not take them any more.
+ */
+export async function syncJournal(disk: Disk, directory: string, segments: readonly Segment[]): Promise<void> {
+  const last = segments.at(-1);
+  if (last !== undefined) {
+    const file = await disk.open(last.path, "write");
+    try {
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+  await disk.syncDirectory(directory);
+}
+
 /** From the segment that follows on the checkpoints; from an older one where the newer ones hold no whole line. */
 async function scanFromCheckpoints(segments: readonly Segment[], options: JournalRecoveryOptions): Promise<Scan> {
   const { disk, safeSeq, mustReachBack, visitChanges } = options;
@@ -113,7 +130,7 @@ async function copyTail(disk: Disk, from: DiskFile, end: number, offset: number,
   const copy = await disk.open(to, "create");
   let hadNewline = false;
   try {
-    const buffer = Buffer.alloc(COPY_BYTES);
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, end - offset));
     for (let position = offset; position < end; position += COPY_BYTES) {
       const bytes = buffer.subarray(0, await from.read(buffer, position));
       hadNewline ||= bytes.includes(0x0a);

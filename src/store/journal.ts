@@ -13,8 +13,9 @@ import type { Durability } from "../core/config.ts";
 import { errorMessage, EXIT, ExitError } from "../core/errors.ts";
 import type { EventBatch, EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { BesideFiles } from "./beside-files.ts";
 import { mayPass } from "./disk.ts";
-import { fullReason, recoveredDraft, refusedDraft, storageFull } from "./full-disk.ts";
+import { fullReason, recoveredDraft, refusedDraft, storageFull, type Degraded } from "./full-disk.ts";
 import { batchOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import type { StoreHealth } from "./types.ts";
@@ -23,6 +24,7 @@ export interface JournalOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly writer: SegmentWriter;
+  readonly files: BesideFiles;
   readonly durability: Durability;
   /** The newest seq in the segments, 0 for none. */
   readonly headSeq: number;
@@ -30,14 +32,6 @@ export interface JournalOptions {
   readonly lastSeq: number;
   /** Makes sure that no seq above the durable ceiling is published; null when `seq` is below it. */
   reserve(seq: number): Promise<void> | null;
-}
-
-/** Since when the disk is full, and what is held. */
-interface Degraded {
-  readonly since: string;
-  readonly reason: string;
-  readonly headSeq: number;
-  readonly refused: number;
 }
 
 interface Waiter {
@@ -145,6 +139,7 @@ export class Journal {
     if (this.#degraded !== undefined) await this.#flush();
     this.#retryTimer?.cancel();
     this.#syncTimer?.cancel();
+    await this.#options.files.settled();
     try {
       await this.#options.writer.close();
     } catch (error) {
@@ -187,9 +182,11 @@ export class Journal {
   }
 
   async #write(chunks: readonly Chunk[]): Promise<void> {
-    const { durability, reserve, writer } = this.#options;
+    const { durability, reserve, writer, files } = this.#options;
     const reserved = reserve(lastSeqOf(chunks));
     if (reserved !== null) await reserved;
+    // A line is never there without the file that it names.
+    for (const { claims, fileBytes } of chunks) if (fileBytes > 0) await files.write(claims);
     await writer.write(chunks);
     if (durability === "power") await writer.sync();
   }
@@ -204,6 +201,7 @@ export class Journal {
       for (const listener of this.#listeners) this.#call(() => listener(batch));
     }
     for (const chunk of chunks) for (const { seq, claim } of chunk.claims) claim.request?.resolve(seq);
+    for (const { claims } of chunks) this.#options.files.published(claims);
     const waiting = this.#waiters.findIndex((waiter) => waiter.seq > this.#headSeq);
     for (const waiter of this.#waiters.splice(0, waiting < 0 ? this.#waiters.length : waiting)) waiter.resolve();
     for (const listener of this.#drainListeners) this.#call(listener);
@@ -239,22 +237,26 @@ export class Journal {
 
   /** The disk is full: refuses what can be refused, keeps the rest, and tries again after a while. */
   async #hold(error: unknown): Promise<void> {
-    const { clock, log, writer } = this.#options;
+    const { clock, log, writer, files } = this.#options;
+    const reason = fullReason(error);
+    let refused: Claim[] = [];
     if (this.#degraded === undefined) {
-      const reason = fullReason(error);
       const headSeq = this.#headSeq;
-      const claims = this.#pending.refuse((entry) => refusedDraft(entry, reason));
-      this.#degraded = { since: isoTime(clock.now()), reason, headSeq, refused: claims.length };
+      refused = this.#pending.refuse((entry) => refusedDraft(entry, reason));
+      this.#degraded = { since: isoTime(clock.now()), reason, headSeq, refused: refused.length };
       log.error("events are held until there is room again", { reason });
-      for (const claim of claims) claim.request?.reject(storageFull(reason));
-      for (const waiter of this.#waiters.splice(0)) waiter.resolve();
     }
     try {
       await writer.rollBack();
     } catch (rollBackError) {
-      if (!mayPass(rollBackError)) return this.fail(rollBackError);
-      log.warn("the last write could not be taken back yet", { error: errorMessage(rollBackError) });
+      if (!mayPass(rollBackError)) this.fail(rollBackError);
+      else log.warn("the last write could not be taken back yet", { error: errorMessage(rollBackError) });
     }
+    // Told only now: a line that was written, in part or whole, would come back after a crash before this.
+    for (const claim of refused) claim.request?.reject(this.#failure ?? storageFull(reason));
+    files.refused(refused);
+    if (this.#failure !== undefined) return;
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve();
     if (this.#closed) return;
     this.#retryTimer = clock.after(LIMITS.storageRetryMs, () => {
       if (this.#flushing === undefined) this.#startFlush();

@@ -7,16 +7,21 @@
 import { assert } from "../base/assert.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { Logger } from "../base/log.ts";
-import type { CodexdEvent, EventBatch, EventDraft } from "../core/event.ts";
+import { decodeEntry, type CodexdEvent, type EventBatch, type EventDraft } from "../core/event.ts";
+import type { BesideFile, BesideFiles } from "./beside-files.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { DaemonStateFile } from "./daemon-state.ts";
 import type { Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
+import type { JournalWatch } from "./journal-watch.ts";
 import type { Lock } from "./lock.ts";
 import type { Claim } from "./pending.ts";
 import type { RecentEvents } from "./recent-events.ts";
+import { detailFileOf, isCutDetail } from "./event-details.ts";
+import type { RecordParts } from "./record-parts.ts";
 import { replay } from "./replay.ts";
 import type { Retention } from "./retention.ts";
+import { segmentBytesOf } from "./segment.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import type { Table, TableChange } from "./table.ts";
 import type { Changes, ChangesOf, ReadonlyTable, Store, StoreHealth, Tables } from "./types.ts";
@@ -27,10 +32,13 @@ export interface LiveStoreParts {
   readonly tables: ReadonlyMap<string, Table<object>>;
   readonly journal: Journal;
   readonly writer: SegmentWriter;
+  readonly files: BesideFiles;
+  readonly parts: RecordParts;
   readonly checkpoints: Checkpoints;
   readonly retention: Retention;
   readonly state: DaemonStateFile;
   readonly recent: RecentEvents;
+  readonly watch: JournalWatch;
   readonly lock: Lock;
 }
 
@@ -38,9 +46,10 @@ interface Prepared {
   /** What the changes look like on the line: `,"put":{…},"del":{…}` or empty. */
   readonly text: string;
   readonly changes: readonly TableChange[];
+  readonly files: readonly BesideFile[];
 }
 
-const NOTHING: Prepared = { text: "", changes: [] };
+const NOTHING: Prepared = { text: "", changes: [], files: [] };
 
 export class LiveStore<T extends Tables> implements Store<T> {
   readonly tables: { readonly [K in keyof T]: ReadonlyTable<T[K]> };
@@ -67,7 +76,7 @@ export class LiveStore<T extends Tables> implements Store<T> {
 
   journalSize(): { segments: number; bytes: number } {
     const { segments } = this.#parts.writer;
-    return { segments: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0) };
+    return { segments: segments.length, bytes: segments.reduce((sum, segment) => sum + segmentBytesOf(segment), 0) };
   }
 
   get pendingBytes(): number {
@@ -103,8 +112,24 @@ export class LiveStore<T extends Tables> implements Store<T> {
   }
 
   replay(afterSeq: number): AsyncIterableIterator<EventBatch> {
-    const { disk, writer, journal } = this.#parts;
-    return replay({ disk, segments: () => writer.segments, headSeq: () => journal.headSeq }, afterSeq);
+    const { disk, writer, journal, watch } = this.#parts;
+    const source = { segments: () => writer.segments, headSeq: () => journal.headSeq, dropLost: () => watch.lookNow() };
+    return replay({ disk, ...source }, afterSeq);
+  }
+
+  async readDetail(seq: number): Promise<string | null> {
+    for await (const batch of this.replay(seq - 1)) {
+      const [entry] = batch.entries;
+      if (entry?.seq !== seq) return null;
+      const { detail } = decodeEntry(batch, entry);
+      const whole = isCutDetail(seq, detail) ? await this.#parts.files.read(detailFileOf(seq)) : null;
+      return whole?.toString("utf8") ?? JSON.stringify(detail);
+    }
+    return null;
+  }
+
+  readWhole<K extends keyof T & string>(kind: K, record: T[K]): Promise<T[K]> {
+    return this.#parts.parts.readWhole(kind, record) as Promise<T[K]>;
   }
 
   recentEvents(): readonly CodexdEvent[] {
@@ -131,9 +156,11 @@ export class LiveStore<T extends Tables> implements Store<T> {
   #add(draft: EventDraft, changes: ChangesOf<T> | undefined, request: Claim["request"]): number {
     const { journal, checkpoints } = this.#parts;
     const seq = journal.lastSeq + 1;
-    const { text, changes: ready } = changes === undefined ? NOTHING : this.#prepare(seq, changes);
+    const { text, changes: ready, files } = changes === undefined ? NOTHING : this.#prepare(seq, changes);
     assert(seq === journal.lastSeq + 1, "making a change makes no other");
-    journal.append(draft, text, request === null && ready.length === 0 ? null : { request, changes: ready });
+    const claim = request === null && ready.length === 0 ? null
+      : { request, changes: ready, ...(files.length === 0 ? {} : { files }) };
+    journal.append(draft, text, claim);
     for (const change of ready) change.apply();
     if (ready.length > 0) checkpoints.changed();
     return seq;
@@ -143,9 +170,13 @@ export class LiveStore<T extends Tables> implements Store<T> {
     const { put, del }: Changes<T> = typeof changesOf === "function" ? changesOf(seq) : changesOf;
     const changes: TableChange[] = [];
     const puts: string[] = [];
+    const files: BesideFile[] = [];
     for (const [kind, record] of Object.entries<object | undefined>(put ?? {})) {
       if (record === undefined) continue;
-      const change = this.#table(kind).preparePut(record);
+      const table = this.#table(kind);
+      const cut = this.#parts.parts.cut(kind, record, (id) => table.get(id));
+      files.push(...cut.files);
+      const change = table.preparePut(cut.record);
       puts.push(`${JSON.stringify(kind)}:${change.json}`);
       changes.push(change);
     }
@@ -154,10 +185,13 @@ export class LiveStore<T extends Tables> implements Store<T> {
       if (ids === undefined || ids.length === 0) continue;
       const table = this.#table(kind);
       dels.push(`${JSON.stringify(kind)}:${JSON.stringify(ids)}`);
-      for (const id of ids) changes.push(table.prepareDelete(id));
+      for (const id of ids) {
+        changes.push(table.prepareDelete(id));
+        files.push(...this.#parts.parts.filesOf(kind, table.get(id)));
+      }
     }
     const putText = puts.length === 0 ? "" : `,"put":{${puts.join(",")}}`;
-    return { text: dels.length === 0 ? putText : `${putText},"del":{${dels.join(",")}}`, changes };
+    return { text: dels.length === 0 ? putText : `${putText},"del":{${dels.join(",")}}`, changes, files };
   }
 
   #table(kind: string): Table<object> {
@@ -167,7 +201,8 @@ export class LiveStore<T extends Tables> implements Store<T> {
   }
 
   async #close(): Promise<void> {
-    const { journal, checkpoints, retention, state, lock, log } = this.#parts;
+    const { journal, checkpoints, retention, state, watch, lock, log } = this.#parts;
+    const unwatched = watch.stop();
     try {
       await journal.close();
       try {
@@ -180,6 +215,7 @@ export class LiveStore<T extends Tables> implements Store<T> {
       await state.writeClean();
     } finally {
       // Whatever has failed: after the lock is given up nothing of this store may still write.
+      await unwatched;
       await checkpoints.abandon();
       await lock.release();
     }

@@ -48,8 +48,13 @@ export async function createFile(disk: Disk, file: string, bytes: Uint8Array): P
 /** Removes what writers that died have left in `directory`. */
 export async function removeTemporaryFiles(disk: Disk, directory: string): Promise<void> {
   for (const name of await disk.list(directory)) {
-    if (TEMPORARY.test(name)) await removeIfThere(disk, path.join(directory, name));
+    if (isTemporary(name)) await removeIfThere(disk, path.join(directory, name));
   }
+}
+
+/** Whether a writer under way, or one that died, has made the name. */
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
 }
 
 /** Renames a damaged file to `<prefix>-<its name>-<n>` beside it; gives the new path. */

@@ -7,16 +7,20 @@
 import path from "node:path";
 
 import { createDisposer, type Disposer } from "../base/disposer.ts";
-import { EXIT, ExitError } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Identity } from "../core/records.ts";
+import { createBesideFiles } from "./beside-files.ts";
 import { Checkpoints } from "./checkpoints.ts";
-import { DaemonStateFile, loadDaemonState, readBootId, type PreviousState } from "./daemon-state.ts";
-import { errorCode, nodeDisk, type Disk } from "./disk.ts";
+import {
+  DaemonStateFile, isCopied, loadDaemonState, readBootId, type Place, type PreviousState,
+} from "./daemon-state.ts";
+import { assignDetails, removeOldest } from "./detail-files.ts";
+import { nodeDisk, type Disk } from "./disk.ts";
 import { loadOrCreateIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
-import { recoverJournal, type RecoveredJournal } from "./journal-recovery.ts";
+import { recoverJournal, syncJournal, type RecoveredJournal } from "./journal-recovery.ts";
+import { JournalWatch } from "./journal-watch.ts";
 import { parseLine } from "./line.ts";
 import { LiveStore } from "./live-store.ts";
 import {
@@ -24,12 +28,14 @@ import {
 } from "./load-tables.ts";
 import { acquireLock, type Lock } from "./lock.ts";
 import { jumpNotice, lastSeqGivenOut, mayHaveLostPower } from "./next-seq.ts";
+import { asExitError } from "./open-failure.ts";
 import { openPrivateDirectory } from "./private-directory.ts";
+import { createRecordParts } from "./record-parts.ts";
 import { RecentEvents } from "./recent-events.ts";
 import { removeTemporaryFiles, setAside } from "./replace-file.ts";
 import { replay } from "./replay.ts";
 import { Retention } from "./retention.ts";
-import { firstSeqOf, type Segment } from "./segment.ts";
+import { firstSeqOf, seqBefore, seqBehind } from "./segment.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import type { Recovery, Store, StoreOptions, TableSpec, Tables } from "./types.ts";
 
@@ -37,16 +43,21 @@ import type { Recovery, Store, StoreOptions, TableSpec, Tables } from "./types.t
 export interface StoreParts {
   readonly lock: (disk: Disk, directory: string) => Promise<Lock>;
   readonly segmentBytes: number;
+  readonly seqCeilingStep: number;
 }
 
-const PARTS: StoreParts = { lock: acquireLock, segmentBytes: LIMITS.journalSegmentBytes };
+const PARTS: StoreParts = {
+  lock: acquireLock,
+  segmentBytes: LIMITS.journalSegmentBytes,
+  seqCeilingStep: LIMITS.seqCeilingStep,
+};
 
-/** How many of the newest events are looked at for `recentEvents` after a start. */
-const RECENT_LOOKBACK = 10_000;
+/** So much of the journal's end is looked at for `recentEvents` after a start; an event may have megabytes. */
+const RECENT_LOOKBACK_BYTES = 4 * 1024 * 1024;
 /** In so many segments at least a journal is kept. */
 const SEGMENTS_WANTED = 8;
-/** So much of the journal may stand between the end and a checkpoint whose table does not change. */
-const LAG_SEGMENTS_MAX = 4;
+/** So much of the journal, and one segment, may stand behind a checkpoint, however large: a start reads it all. */
+const LAG_SEGMENTS_MAX = 3;
 
 /**
  * @throws {ExitError} `held` when another process has the state directory, `config` when a directory cannot be used,
@@ -72,32 +83,64 @@ async function open<T extends Tables>(
   parts: StoreParts,
   disposer: Disposer,
 ): Promise<{ store: Store<T>; recovery: Recovery; identity: Identity }> {
-  const { stateDir, logsDir, clock } = options;
+  await openDirectories(options, disk);
+  const lock = await lockDirectories(options, disk, parts, disposer);
+  const found = await findState(options, disk, parts.seqCeilingStep);
+  const { previous, copied, identity } = found;
+  const store = await assemble(options, disk, parts, { ...found, lock });
+  return { store, recovery: { clean: previous.clean, copied, previousState: previous.document }, identity };
+}
+
+export async function openDirectories<T extends Tables>(
+  { stateDir, logsDir }: StoreOptions<T>, disk: Disk,
+): Promise<void> {
   await openPrivateDirectory(disk, stateDir);
   await openPrivateDirectory(disk, logsDir);
-  const lock = await lockDirectories(options, disk, parts, disposer);
-  for (const directory of new Set([stateDir, logsDir])) await removeTemporaryFiles(disk, directory);
+}
 
+/** All that the directories hold, with the journal brought back into order; for whoever holds the lock. */
+export async function findState<T extends Tables>(
+  options: StoreOptions<T>, disk: Disk, ceilingStep: number = LIMITS.seqCeilingStep,
+): Promise<FoundState> {
+  const { stateDir, logsDir, clock } = options;
+  // First what tells which layout it is: the files of a newer one are not touched.
   const stateFile = path.join(stateDir, "daemon-state.json");
   const previous = await loadDaemonState(disk, stateFile);
-  const identity = await loadOrCreateIdentity(disk, path.join(stateDir, "identity.json"), options.identity, clock);
-  const recovered = await recover(options, disk, previous);
-  const store = await assemble(options, disk, parts, { ...recovered, lock, stateFile, previous });
-  return { store, recovery: { clean: previous.clean, previousState: previous.document }, identity };
+  const tables = await loadTables(disk, options.tables as unknown as Record<string, TableSpec<object>>);
+  for (const directory of new Set([stateDir, logsDir])) await removeTemporaryFiles(disk, directory);
+
+  const bootId = await readBootId(disk);
+  const place = await placeOf(disk, stateDir);
+  const copied = isCopied(previous, place, bootId);
+  const identityFile = path.join(stateDir, "identity.json");
+  const identity = await loadOrCreateIdentity(disk, identityFile, options.identity, clock, copied);
+  const { daemonId } = identity;
+  if (copied) options.log.warn("the state directory is a copy, and so another daemon", { daemonId });
+  const recovered = await recover(options, disk, previous, tables, bootId, ceilingStep);
+  return { ...recovered, stateFile, previous, place, copied, identity };
 }
 
 /** A logs directory elsewhere has a lock of its own: other daemons may be told to write there too. */
 async function lockDirectories<T extends Tables>(
-  { stateDir, logsDir }: StoreOptions<T>, disk: Disk, parts: StoreParts, disposer: Disposer,
+  options: StoreOptions<T>, disk: Disk, parts: StoreParts, disposer: Disposer,
 ): Promise<Lock> {
   const locks = createDisposer();
   disposer.add(() => locks.dispose());
-  const isInside = logsDir === stateDir || logsDir.startsWith(`${stateDir}${path.sep}`);
-  for (const directory of isInside ? [stateDir] : [stateDir, logsDir]) {
+  for (const directory of lockedDirectories(options)) {
     const lock = await parts.lock(disk, directory);
     locks.add(() => lock.release());
   }
   return { release: () => locks.dispose() };
+}
+
+function lockedDirectories({ stateDir, logsDir }: { stateDir: string; logsDir: string }): string[] {
+  const isInside = logsDir === stateDir || logsDir.startsWith(`${stateDir}${path.sep}`);
+  return isInside ? [stateDir] : [stateDir, logsDir];
+}
+
+async function placeOf(disk: Disk, directory: string): Promise<Place> {
+  const found = await disk.stat(directory);
+  return { device: found?.device ?? 0, inode: found?.inode ?? 0 };
 }
 
 interface Recovered {
@@ -108,16 +151,17 @@ interface Recovered {
   readonly lastSeq: number;
 }
 
-/** Loads the tables and brings them and the journal's files up to the newest whole line. */
+/** Brings the tables and the journal's files up to the newest whole line. */
 async function recover<T extends Tables>(
   options: StoreOptions<T>,
   disk: Disk,
   previous: PreviousState,
+  tables: readonly LoadedTable[],
+  bootId: string | null,
+  ceilingStep: number,
 ): Promise<Recovered> {
   const { logsDir, log, acceptLoss } = options;
-  const bootId = await readBootId(disk);
   const powerLost = mayHaveLostPower(previous, bootId);
-  const tables = await loadTables(disk, options.tables as unknown as Record<string, TableSpec<object>>);
   if (!acceptLoss) refuseUnrebuildable(tables, await firstSeqOf(disk, logsDir));
   const journal = await recoverJournal({
     disk,
@@ -131,15 +175,21 @@ async function recover<T extends Tables>(
   });
   const checkpointSeq = Math.max(0, ...tables.map(({ seq }) => seq));
   const { headSeq, lost: linesLost } = journal;
-  const lastSeq = lastSeqGivenOut({ previous, powerLost, linesLost, headSeq, checkpointSeq });
+  const lastSeq = lastSeqGivenOut({ previous, powerLost, linesLost, headSeq, checkpointSeq, ceilingStep });
   for (const segment of journal.segments) if (segment.bytes === 0) segment.firstSeq = lastSeq + 1;
   return { bootId, tables, journal, lastSeq };
 }
 
-interface Assembly extends Recovered {
-  readonly lock: Lock;
+export interface FoundState extends Recovered {
   readonly stateFile: string;
   readonly previous: PreviousState;
+  readonly place: Place;
+  readonly copied: boolean;
+  readonly identity: Identity;
+}
+
+interface Assembly extends FoundState {
+  readonly lock: Lock;
 }
 
 async function assemble<T extends Tables>(
@@ -158,7 +208,13 @@ async function assemble<T extends Tables>(
 
   const recent = new RecentEvents(options.recentEventsMax);
   const source = { disk, segments: () => segments, headSeq: () => headSeq };
-  for await (const batch of replay(source, Math.max(0, headSeq - RECENT_LOOKBACK))) recent.add(batch);
+  const lookback = await seqBefore(disk, segments, RECENT_LOOKBACK_BYTES);
+  for await (const batch of replay(source, lookback)) recent.add(batch);
+
+  const files = createBesideFiles(disk, logsDir, log);
+  const recordParts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files);
+  await assignDetails(files, segments, options.acceptLoss ? Number.POSITIVE_INFINITY : headSeq);
+  if (!options.acceptLoss) await recordParts.sweep(found.tables);
 
   const writer = new SegmentWriter({
     disk,
@@ -169,17 +225,15 @@ async function assemble<T extends Tables>(
     onClosed: () => checkpoints.segmentClosed(),
   });
   const state = new DaemonStateFile({
-    disk,
-    file: stateFile,
-    bootId: found.bootId,
-    durability,
-    seqCeiling: Math.max(previous.seqCeiling, lastSeq + LIMITS.seqCeilingStep),
-    log,
-    headSeq: () => journal.headSeq,
+    disk, log, durability, file: stateFile, bootId: found.bootId, place: found.place,
+    ceilingStep: parts.seqCeilingStep,
+    seqCeiling: Math.max(previous.seqCeiling, lastSeq + parts.seqCeilingStep),
+    // A start that dies after this one has been told of a loss must go on above the hole too.
+    seq: () => Math.max(lastSeq, journal.headSeq),
     describe: () => options.describe(),
   });
   const journal = new Journal({
-    clock, log, writer, durability, lastSeq,
+    clock, log, writer, files, durability, lastSeq,
     headSeq: headSeq === 0 ? lastSeq : headSeq,
     reserve: (seq) => state.reserve(seq),
   });
@@ -187,51 +241,40 @@ async function assemble<T extends Tables>(
     disk, clock, log, journal, recent,
     targets: found.tables,
     recentFile: path.join(stateDir, "recent-events.json"),
-    needed: () => seqBehind(segments, Math.min(LAG_SEGMENTS_MAX * segmentBytes, journalMaxBytes / 4)),
+    needed: (bytes) => seqBehind(segments, Math.min(bytes, LAG_SEGMENTS_MAX * segmentBytes, journalMaxBytes / 4)) - 1,
     onWritten: () => void retention.run(),
     onFailed: (error) => journal.fail(error),
   });
   const retention = new Retention({
     bytesMax: journalMaxBytes,
-    writer,
+    writer: { segments, removeOldest: () => removeOldest(writer, files) },
     log,
-    safeSeq: () => Math.min(checkpoints.seq, (options.keepFromSeq?.() ?? Number.POSITIVE_INFINITY) - 1),
+    safeSeq: () => checkpoints.seq,
+    keepFromSeq: () => options.keepFromSeq?.() ?? Number.POSITIVE_INFINITY,
+    onFailed: (error) => journal.fail(error),
   });
   journal.subscribe((batch) => {
     recent.add(batch);
     checkpoints.changed();
   });
+  if (!previous.clean) await syncJournal(disk, logsDir, segments);
   await state.write();
   for (const notice of notices) journal.append(notice, "", null);
   await journal.settled();
+  const directories = lockedDirectories(options);
+  const watch = new JournalWatch({ disk, clock, log, writer, checkpoints, journal, directories });
+  await watch.begin();
   const tables = new Map(found.tables.map(({ kind, table }) => [kind, table]));
-  return new LiveStore<T>({ disk, log, tables, journal, writer, checkpoints, retention, state, recent, lock });
+  return new LiveStore<T>({
+    disk, log, tables, journal, writer, files, parts: recordParts, checkpoints, retention, state, recent, watch, lock,
+  });
 }
 
 /** Sets aside what cannot be read; gives the events to begin with, that of a jump first. */
-async function repairFiles(disk: Disk, found: Assembly): Promise<EventDraft[]> {
+export async function repairFiles(disk: Disk, found: FoundState): Promise<EventDraft[]> {
   const { lastSeq, journal, previous, stateFile, tables } = found;
   const notices = lastSeq > journal.headSeq ? [jumpNotice(journal.headSeq, lastSeq)] : [];
   notices.push(...journal.notices, ...(await setDamagedAside(disk, tables)));
   if (previous.damaged) notices.push(setAsideNotice(stateFile, await setAside(disk, stateFile)));
   return notices;
-}
-
-/** The seq with which the last `bytes` of the journal begin, as far as whole segments tell. */
-function seqBehind(segments: readonly Segment[], bytes: number): number {
-  let left = bytes;
-  for (const segment of segments.toReversed()) {
-    left -= segment.bytes;
-    if (left < 0) return segment.firstSeq;
-  }
-  return 0;
-}
-
-/** What the operating system refuses while the store is opened is told to a person, with the path that Node gives. */
-function asExitError(error: unknown): unknown {
-  const code = errorCode(error);
-  if (code === undefined || error instanceof ExitError || !(error instanceof Error)) return error;
-  const isLink = code === "ELOOP";
-  const message = isLink ? `a file of codexd's is a symbolic link (${error.message})` : `the disk: ${error.message}`;
-  return new ExitError(isLink ? EXIT.config : EXIT.diskFailed, message, { cause: error });
 }

@@ -1,9 +1,10 @@
-// Records by id, in memory, each with its JSON text made once: the journal's line and the checkpoint both use it.
+// Records by id, in memory. Their text is not kept, only how long it is: it would double what they take.
 //
-// Knows nothing of files. A change comes in two halves: `prepare` makes the text and may throw, `apply` cannot fail,
-// so that a record that is not JSON changes nothing.
+// Knows nothing of files. A change comes in two halves: `prepare` makes the line's text and may throw, `apply` cannot
+// fail, so that a record that is not JSON changes nothing.
 //
-// Invariant: the order is that of first insertion, whatever is deleted, undone or put again.
+// Invariants: the order is that of first insertion, whatever is deleted, undone or put again; a record is a value, so
+// that a list of them is a picture of the table, whatever is put later.
 
 import type { ReadonlyTable } from "./types.ts";
 
@@ -11,7 +12,8 @@ interface Slot<R> {
   readonly id: string;
   readonly ordinal: number;
   record: R;
-  json: string;
+  /** UTF-16 units of its JSON. */
+  chars: number;
   live: boolean;
 }
 
@@ -63,13 +65,13 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     }
   }
 
-  /** The JSON texts of all records, in order: the table as of now, unaffected by what comes later. */
-  texts(): string[] {
-    const texts: string[] = [];
+  /** All records, in order: the table as of now, unaffected by what comes later. */
+  records(): R[] {
+    const records: R[] = [];
     for (const slot of this.#order) {
-      if (slot.live) texts.push(slot.json);
+      if (slot.live) records.push(slot.record);
     }
-    return texts;
+    return records;
   }
 
   /** @throws when the record is not JSON, or `idOf` gives no id. */
@@ -82,12 +84,12 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     return new TableChange(this, id, undefined, "");
   }
 
-  /** Puts a record that comes from a checkpoint or the journal; `json` is its text. */
-  load(record: R, json: string): void {
+  /** Puts a record that comes from a checkpoint or the journal; `chars` is the length of its JSON. */
+  load(record: R, chars: number): void {
     const id = this.#checkedId(record);
     const slot = this.#slots.get(id);
-    if (slot === undefined) this.#insert(id, record, json);
-    else this.#set(slot, record, json);
+    if (slot === undefined) this.#insert(id, record, chars);
+    else this.#set(slot, record, chars);
   }
 
   /** For `TableChange` alone; leaves in it what was there before. */
@@ -95,17 +97,17 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     const slot = this.#slots.get(change.id);
     change.slot = slot;
     if (slot === undefined) {
-      if (change.record !== undefined) this.#insert(change.id, change.record as R, change.json);
+      if (change.record !== undefined) this.#insert(change.id, change.record as R, change.json.length);
       return;
     }
     change.recordBefore = slot.record;
-    change.jsonBefore = slot.json;
+    change.charsBefore = slot.chars;
     if (change.record === undefined) this.#remove(slot);
-    else this.#set(slot, change.record as R, change.json);
+    else this.#set(slot, change.record as R, change.json.length);
   }
 
   /** For `TableChange` alone. */
-  undo({ id, record, slot, recordBefore, jsonBefore }: TableChange): void {
+  undo({ id, record, slot, recordBefore, charsBefore }: TableChange): void {
     this.#undone++;
     if (slot === undefined) {
       const inserted = this.#slots.get(id);
@@ -113,7 +115,7 @@ export class Table<R extends object> implements ReadonlyTable<R> {
       return;
     }
     if (record === undefined) this.#revive(slot as Slot<R>);
-    this.#set(slot as Slot<R>, recordBefore as R, jsonBefore);
+    this.#set(slot as Slot<R>, recordBefore as R, charsBefore);
   }
 
   #checkedId(record: R): string {
@@ -122,25 +124,25 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     return id;
   }
 
-  #insert(id: string, record: R, json: string): void {
-    const slot: Slot<R> = { id, ordinal: this.#nextOrdinal++, record, json, live: true };
+  #insert(id: string, record: R, chars: number): void {
+    const slot: Slot<R> = { id, ordinal: this.#nextOrdinal++, record, chars, live: true };
     this.#slots.set(id, slot);
     this.#order.push(slot);
-    this.#jsonChars += json.length;
+    this.#jsonChars += chars;
     this.#revision++;
   }
 
-  #set(slot: Slot<R>, record: R, json: string): void {
-    this.#jsonChars += json.length - slot.json.length;
+  #set(slot: Slot<R>, record: R, chars: number): void {
+    this.#jsonChars += chars - slot.chars;
     slot.record = record;
-    slot.json = json;
+    slot.chars = chars;
     this.#revision++;
   }
 
   #remove(slot: Slot<R>): void {
     this.#slots.delete(slot.id);
     slot.live = false;
-    this.#jsonChars -= slot.json.length;
+    this.#jsonChars -= slot.chars;
     this.#dead++;
     this.#revision++;
     if (this.#dead < COMPACT_MIN || this.#dead < this.#slots.size) return;
@@ -156,7 +158,7 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     else this.#order = this.#order.toSpliced(at, 0, slot);
     slot.live = true;
     this.#slots.set(slot.id, slot);
-    this.#jsonChars += slot.json.length;
+    this.#jsonChars += slot.chars;
     this.#revision++;
   }
 
@@ -187,7 +189,7 @@ export class TableChange {
   /** Where the record stood before the change; undefined when there was none. */
   slot: Slot<object> | undefined;
   recordBefore: object | undefined;
-  jsonBefore = "";
+  charsBefore = 0;
   readonly #table: ChangeTarget;
 
   constructor(table: ChangeTarget, id: string, record: object | undefined, json: string) {

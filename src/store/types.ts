@@ -22,6 +22,22 @@ export interface TableSpec<R> {
    * lacks none is given back itself. Left out where there never was another layout.
    */
   complete?(record: R): R;
+  /** What of a record may be too long for a line. Left out where nothing can be. */
+  readonly beside?: BesideSpec<R>;
+}
+
+/** How a record that is too long for a line is cut into parts that lie in files, and made whole again. Pure. */
+export interface BesideSpec<R> {
+  /**
+   * The record as it is kept, which says what was cut out of it, and the parts that are to be written for it; the ones
+   * that lie there from `before`, the record that it replaces, and are the same, are left out. Gives the record itself
+   * where nothing is too long.
+   */
+  cut(record: R, before: R | undefined): { readonly record: R; readonly parts: Readonly<Record<string, object>> };
+  /** The parts that lie beside the record, as it says itself. */
+  partsOf(record: R): readonly string[];
+  /** The record with the parts that could be read. */
+  join(record: R, parts: Readonly<Record<string, object>>): R;
 }
 
 /** Whole records to put and ids to delete, in the one line that also holds the event. */
@@ -77,10 +93,19 @@ export interface Store<T extends Tables> {
    */
   replay(afterSeq: number): AsyncIterableIterator<EventBatch>;
 
+  /**
+   * The detail of the journaled event `seq` as JSON text, all of it also where the event holds it cut; null where the
+   * journal has no such event.
+   */
+  readDetail(seq: number): Promise<string | null>;
+
+  /** A record of a table with what lies beside it; itself where nothing does. */
+  readWhole<K extends keyof T & string>(kind: K, record: T[K]): Promise<T[K]>;
+
   /** The newest events, oldest first, without deltas and with long details cut. */
   recentEvents(): readonly CodexdEvent[];
 
-  /** The journal on disk: how many files, and their bytes. */
+  /** The journal on disk: how many segments, and their bytes, with the details that lie beside them. */
   journalSize(): { readonly segments: number; readonly bytes: number };
 
   /** Bytes that wait for the disk; the child's output is not read while they are above the limit. */
@@ -117,7 +142,10 @@ export interface StoreOptions<T extends Tables> {
   readonly recentEventsMax: number;
   /** What daemon-state.json holds beside the store's own fields; called when the file is written. */
   describe(): Record<string, unknown>;
-  /** Events from this seq on stay in the journal whatever its size, such as those of an open turn. */
+  /**
+   * Events from this seq on, such as those of an open turn, stay up to `LIMITS.journalKeptTimes` the journal's size;
+   * with 0, all of them whatever that is.
+   */
   keepFromSeq?(): number;
   readonly acceptLoss: boolean;
   readonly clock: Clock;
@@ -128,6 +156,8 @@ export interface StoreOptions<T extends Tables> {
 export interface Recovery {
   /** The daemon before this one ended in order. */
   readonly clean: boolean;
+  /** It was found in a copy of the state directory: what it calls under way may be another daemon's, which runs. */
+  readonly copied: boolean;
   /** daemon-state.json as it was, undefined at the very first start. */
   readonly previousState: Record<string, unknown> | undefined;
 }

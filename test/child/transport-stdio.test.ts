@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMITS } from "../../src/core/limits.ts";
 import { createCodexdAppServerStdioTransport } from "../../src/child/transport-stdio.ts";
 import type { Transport } from "../../src/child/transport.ts";
 import { createFakeChild, type FakeChild } from "../support/fake-child.ts";
@@ -108,11 +109,12 @@ test("a line that is too long is left out where its reader can do without it", (
   ]);
 });
 
-test("a message of many megabytes in many chunks is one message", () => {
+test("a message of many megabytes in many chunks is one message", async () => {
   const { child, messages } = rig();
   const text = "é".repeat(4_000_000);
   const line = Buffer.from(`${JSON.stringify({ method: "item/completed", params: { text } })}\n`);
   for (let at = 0; at < line.length; at += 65_536) child.stdout.say(line.subarray(at, at + 65_536));
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(messages.length, 1);
   assert.equal(messages[0]?.length, line.length - 4_000_000 - 1);
 });
@@ -152,4 +154,24 @@ test("reading pauses and goes on; a broken stdin is no news", () => {
   assert.deepEqual(messages, ["one"]);
   child.failStdin(new Error("EPIPE"));
   assert.deepEqual(closes, []);
+});
+
+test("a child that does not stop talking is read on in the next turn of the loop, unless held back", async () => {
+  const { child, transport, messages } = rig();
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const line = `${"x".repeat(LIMITS.childReadBytesAtOnce / 4 - 1)}\n`;
+  for (let n = 0; n < 3; n += 1) child.stdout.say(line);
+  assert.equal(child.stdout.paused, false, "below the limit");
+  for (let n = 0; n < 4; n += 1) child.stdout.say(line);
+  assert.deepEqual([child.stdout.paused, messages.length], [true, 4]);
+  transport.resume?.();
+  assert.equal(messages.length, 4, "a rest is not cut short");
+  await turn();
+  assert.deepEqual([child.stdout.paused, messages.length], [false, 7]);
+  child.stdout.say(line);
+  transport.pause?.();
+  await turn();
+  assert.equal(child.stdout.paused, true, "whoever asked for the hold ends it");
+  transport.resume?.();
+  assert.equal(child.stdout.paused, false);
 });

@@ -1,4 +1,6 @@
-// The simulated disk loses what real ones may lose, and nothing else: a simulation is worth no more than its disk.
+// The simulated disk loses what real ones may lose, and nothing else.
+//
+// A simulation is worth no more than its disk: each way to lose has a test, and each thing that must stay.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
