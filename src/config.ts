@@ -258,6 +258,7 @@ function buildPaths(stateDir: string, logsDir: string): CodexdPaths {
     sessionRegistryPath: inState("session-registry.json"),
     turnRegistryPath: inState("turn-registry.json"),
     approvalRegistryPath: inState("approval-registry.json"),
+    answerRegistryPath: inState("answer-registry.json"),
     uploadsDir: inState("uploads"),
     runRegistryPath: inState("run-registry.json"),
     recentEventsPath: inState("recent-events.json"),

@@ -17,7 +17,7 @@ import type { CreateSessionInput, RegisterSessionInput, StartTurnInput } from ".
 import type { RunRecord, StartRunInput } from "./core/runs.ts";
 import { checkBeforeStart, noEdge, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
 import { clockOf, createEventListeners, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
-import { buildParts, idleChild, type Parts } from "./parts.ts";
+import { buildParts, idleChild, oldestOpenSeq, type Parts } from "./parts.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
 import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
@@ -40,6 +40,7 @@ export class CodexdDaemon {
   #started = false;
   #opening: Promise<void> | undefined;
   #isOpening = false;
+  #stopAsked = false;
   #beginning: Promise<void> | undefined;
   #stopping: Promise<StatusSnapshot> | undefined;
   /** How it looked when it had stopped. */
@@ -70,6 +71,7 @@ export class CodexdDaemon {
 
   async #openBehindStop(): Promise<void> {
     this.#isOpening = true;
+    this.#stopAsked = false;
     try {
       // How the stop went was told to who asked for it.
       await this.#stopping?.catch(() => undefined);
@@ -87,7 +89,7 @@ export class CodexdDaemon {
     const { store, identity, recovery } = await openStore({
       ...storeOptions(this.#config, this.#options.uuid ?? systemUuid),
       describe: () => ({ ...this.#daemonState(), ...whereItListens(this.getServiceStatus(), this.#config) }),
-      keepFromSeq: () => this.#oldestOpenSeq(),
+      keepFromSeq: () => (this.#isOpening || this.#parts === undefined ? 0 : oldestOpenSeq(this.#parts)),
       acceptLoss: this.#options.acceptLoss ?? false,
       clock: this.#clock,
       log: this.#log,
@@ -114,8 +116,8 @@ export class CodexdDaemon {
     this.#stoppedAt = null;
     this.#tables = store.tables;
     this.#parts = await buildParts({
-      config: this.#config, store, identity, clock: this.#clock, log: this.#log, options: this.#options, rules,
-      daemonState: () => this.#daemonState(),
+      config: this.#config, options: this.#options, store, identity, recovery, rules,
+      clock: this.#clock, log: this.#log, daemonState: () => this.#daemonState(),
       edge: () => this.getServiceStatus(),
       isStopping: () => this.#stopping !== undefined,
     });
@@ -132,8 +134,9 @@ export class CodexdDaemon {
     void this.#parts.retention.start();
   }
 
-  /** Starts the child; resolves when it has been spawned, its handshake goes on by itself. */
+  /** Starts the child; resolves when it has been spawned, its handshake goes on by itself. @throws as `start`. */
   async begin(): Promise<void> {
+    if (this.#stopAsked) throw new CodexdError("draining", "codexd was stopped while it started");
     const { child, services, stalls } = this.#require();
     stalls.begin();
     if (this.#beginning === undefined) services.runs.begin();
@@ -144,7 +147,8 @@ export class CodexdDaemon {
   /**
    * Resolves when the child has been spawned; of a daemon that runs it gives the snapshot.
    *
-   * @throws {ExitError} 75 when the state directory is held, 78 when it cannot be trusted, 65 when it is damaged.
+   * @throws {ExitError} 75 when the state directory is held, 78 when it cannot be trusted, 65 when it is damaged;
+   *   {CodexdError} `draining` when it was stopped meanwhile.
    */
   async start(): Promise<StatusSnapshot> {
     await this.open();
@@ -157,6 +161,7 @@ export class CodexdDaemon {
    * does not run it gives the last snapshot.
    */
   async stop(beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
+    this.#stopAsked = true;
     // One that is being opened is ended when it is open; how that went is told to who asked for it.
     if (this.#isOpening) await this.#opening?.catch(() => undefined);
     if (this.#parts === undefined) return this.#stopping ?? this.getStatusSnapshot();
@@ -166,7 +171,7 @@ export class CodexdDaemon {
   }
 
   async #stop(parts: Parts, beforeClose?: () => Promise<void>): Promise<StatusSnapshot> {
-    const { store, gate, open, interrupts, services, child, retention, disposeEvents, remote } = parts;
+    const { store, gate, interrupts, services, child, retention, disposeEvents, remote } = parts;
     const rest = createDisposer();
     rest.add(() => {
       this.#lastSnapshot ??= this.getStatusSnapshot();
@@ -180,7 +185,7 @@ export class CodexdDaemon {
       gate.drain();
       const runsEnded = services.runs.stop();
       // The turns of an app-server that runs elsewhere go on without codexd, and are taken up at the next start.
-      const ending = Promise.allSettled((remote ? [] : open.all()).map((turn) => interrupts.interrupt(turn)));
+      const ending = remote ? Promise.resolve() : interrupts.interruptAll();
       await Promise.race([ending, sleep(this.#clock, LIMITS.childStopGraceMs)]);
       await child?.stop();
       await Promise.all([runsEnded, retention.stop()]);
@@ -287,14 +292,9 @@ export class CodexdDaemon {
     };
   }
 
-  /** The journal keeps what the receipts of open turns are rebuilt from. */
-  #oldestOpenSeq(): number {
-    const open = this.#parts?.open.all() ?? [];
-    return Math.min(...open.map(({ record }) => record.firstSeq).filter((seq) => seq > 0));
-  }
-
   #require(): Parts {
-    if (this.#parts === undefined) throw new CodexdError("draining", "the daemon is not running");
+    // Nobody may ask before what a dead daemon has left is ended.
+    if (this.#parts === undefined || this.#isOpening) throw new CodexdError("draining", "the daemon is not running");
     return this.#parts;
   }
 }

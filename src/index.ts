@@ -11,6 +11,7 @@ import { runCodexdCli as runCli } from "./cli/run.ts";
 import { createSystemIo, endProcess } from "./cli/system-io.ts";
 import { killChildren } from "./child/kill-children.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
+import { inspectDaemonFiles, readDaemonFiles } from "./daemon-files.ts";
 import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";
 import { rotateToken } from "./store/token.ts";
@@ -100,6 +101,8 @@ const parts: CliParts = {
   resolveCommand,
   agentProgram,
   rotateToken: (stateDir) => rotateToken(nodeDisk, stateDir),
+  inspectFiles: inspectDaemonFiles,
+  readFiles: readDaemonFiles,
   killChildren,
 };
 

@@ -3,38 +3,33 @@
 // Deliberately nothing is started here. The one circle (what the child says changes what is asked of it) is closed
 // by a function that is first called when all parts exist.
 
-import { userInfo } from "node:os";
-import path from "node:path";
 
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
-import { buildChild, buildChildCare, codexHomeOf } from "./child-wiring.ts";
-import { endMarkedProcesses } from "./child/end-processes.ts";
+import { buildChild, buildChildCare, loginPlace } from "./child-wiring.ts";
 import { createLeftovers, type Leftovers } from "./child/leftovers.ts";
-import { runCodexExec, runMark } from "./child/exec-process.ts";
 import { systemProcesses } from "./child/process-tree.ts";
-import { resolveCommand } from "./child/resolve-command.ts";
 import { processSpawner } from "./child/spawner.ts";
 import type { AppServer, Supervisor } from "./child/supervisor.ts";
 import { createSweptChild, type SweptChild } from "./child/swept-child.ts";
-import { threadIdIn, threadMarks } from "./child/thread-marks.ts";
 import type { ApprovalRuleList } from "./core/approval-rules.ts";
 import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
-import { LIMITS } from "./core/limits.ts";
-import { redact } from "./core/redact.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
+import { buildRuns } from "./run-wiring.ts";
 import type { AppServerGate } from "./service/app-server.ts";
 import { createChildService } from "./service/child.ts";
+import { createCompat, type Compat } from "./service/compat.ts";
 import { createCodexAbout } from "./service/codex-about.ts";
 import { createCodexRpc } from "./service/codex-rpc.ts";
 import { createCodexThreads } from "./service/codex-threads.ts";
 import { createApprovalRules } from "./service/approval-rules.ts";
 import { createApprovals, type Approvals } from "./service/approvals.ts";
 import { createEvents } from "./service/events.ts";
-import { explainOutcome, type LoginPlace } from "./service/explain.ts";
+import { explainOutcome } from "./service/explain.ts";
+import { createIdempotency } from "./service/idempotency.ts";
 import { createIngest, type Ingest } from "./service/ingest.ts";
 import { createInputItems } from "./service/input-items.ts";
 import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
@@ -43,7 +38,7 @@ import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from
 import { createQuietRuns } from "./service/quiet-runs.ts";
 import { createQuietTurns } from "./service/quiet-turns.ts";
 import { createRecordRetention, type RecordRetention } from "./service/retention.ts";
-import { createRuns, type Runs } from "./service/runs.ts";
+import type { Runs } from "./service/runs.ts";
 import type { Services } from "./service/services.ts";
 import { createSessionIndex, type SessionIndex } from "./service/session-index.ts";
 import { createSessions, type Sessions } from "./service/sessions.ts";
@@ -57,11 +52,12 @@ import { createTurnLeftovers } from "./service/turn-leftovers.ts";
 import { createTurnWait } from "./service/turn-wait.ts";
 import { createTurnQueue } from "./service/turn-queue.ts";
 import { createTurnStart } from "./service/turn-start.ts";
+import { createTurnStop } from "./service/turn-stop.ts";
 import { createTurns } from "./service/turns.ts";
 import { createUploads, type Uploads } from "./service/uploads.ts";
 import { createWorkGate, type WorkGate } from "./service/work-gate.ts";
 import { nodeDisk } from "./store/disk.ts";
-import { openRunFiles } from "./store/run-files.ts";
+import type { Recovery } from "./store/types.ts";
 import { createUploadFiles } from "./store/upload-files.ts";
 
 /** What a running daemon is made of. */
@@ -86,6 +82,7 @@ export interface PartsOptions {
   readonly config: CodexdConfig;
   readonly store: CodexdStore;
   readonly identity: Identity;
+  readonly recovery: Pick<Recovery, "copied">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: CodexdDaemonOptions;
@@ -116,56 +113,56 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   // The processes of somebody else's spawner are signalled through their own `kill` only.
   const leftovers = remote || foreign ? null
     : createLeftovers({ processes: systemProcesses, clock, daemonId: identity.daemonId });
+  const compat = createCompat({ ownVersion: config.version, appServer: () => appServer });
   const supervisor = await buildSupervisor(parts, ingest, leftovers, {
     died: () => swept?.died(),
     born: () => watch.begin(),
     resume: () => queue.resume(),
     takeUp: (server) => takeUp.run(server),
+    refused: compat.refused,
   });
+  gate.onDrain(() => supervisor?.drain());
   const swept = buildSweptChild(parts, supervisor, leftovers);
   const appServer: AppServerGate = supervisor ?? noAppServer(idleChild(config));
-  const care = { config, env, clock, foreign, supervisor, appServer, open, approvals, gate, log: parts.log };
+  const child = swept ?? supervisor;
+  const care = { config, env, clock, foreign, child, appServer, open, approvals, gate, log: parts.log };
   const { figures, restart, watch } = buildChildCare(care);
   const interrupts = createInterrupts(appServer, clock, open);
   const threads = createThreads({ ...figures, store, index, appServer, clock, defaultCwd: config.repoRoot });
   const begin = createTurnStart({ open, threads, index, interrupts, gate, remote });
-  const queue = createTurnQueue({ store, open, gate, appServer, clock, start: begin });
+  const uploads = await buildUploads(parts, gate, remote);
+  const items = createInputItems({ uploads, defaultCwd: config.repoRoot, remote });
+  const queue = createTurnQueue({ store, open, gate, appServer, clock, start: begin, items, remote });
   const takeUp = createTakeUp({ store, open, threads, interrupts, approvals, appServer, clock, explain });
   const events = createEvents(store, clock, tally);
-  const runs = await buildRuns(parts, gate, tally);
-  const uploads = await buildUploads(parts, gate, remote);
+  const runs = await buildRuns({ ...parts, gate, tally });
   const status = createStatus({
-    config, identity, store, open, queue, runs, approvals, appServer, figures, daemon, service,
+    config, identity, store, clock, open, queue, runs, approvals, appServer, compat, figures, daemon, service,
   });
-  const work = { store, open, threads, index, interrupts, queue, gate, remote };
-  const left = createTurnLeftovers({ ...work, appServer, processes: swept === undefined ? null : leftovers });
+  const processes = swept === undefined ? null : leftovers;
+  const left = createTurnLeftovers({ store, open, index, appServer, processes });
+  const stop = createTurnStop({ queue, interrupts, leftovers: left });
+  const work = { store, open, threads, index, queue, stop, gate, remote };
   const services = {
     sessions: createSessions({ ...work, appServer, clock, uuid, onClosed: uploads.forget, leftovers: left }),
-    turns: createTurns({
-      ...work, begin, leftovers: left,
-      items: createInputItems({ uploads, defaultCwd: config.repoRoot, remote }),
-      wait: createTurnWait({ clock, approvals, gate, remote }),
-    }),
+    turns: createTurns({ ...work, begin, items, wait: createTurnWait({ clock, approvals, gate, remote }) }),
     runs,
     approvals,
     codex: { rpc: createCodexRpc({ appServer, index, threads, gate }), about: createCodexAbout(appServer, clock) },
     child: createChildService({ appServer, restart, gate, settled: () => store.settled() }),
     threads: createCodexThreads({ open, threads, index, interrupts, appServer, gate, clock, remote }),
-    uploads,
-    events,
-    status,
-    metrics: createMetrics({ config, store, open, appServer, tally, isReady: () => status.readiness().ready }),
+    uploads, events, status,
+    idempotency: createIdempotency(store, clock),
+    metrics: createMetrics({ config, store, open, queue, appServer, tally, isReady: () => status.readiness().ready }),
   };
   const retention = buildRetention(parts, runs, index, uploads);
-  const quietTurns = createQuietTurns({ ...work, leftovers: left, appServer, log: parts.log });
-  const quietRuns = createQuietRuns(store, runs);
-  const stalls = createStallWatch({ ...config.turns, clock, look: () => [...quietTurns(), ...quietRuns()] });
+  const looks = [createQuietTurns({ ...work, appServer, log: parts.log }), createQuietRuns(store, runs)];
+  const stalls = createStallWatch({ ...config.turns, clock, look: () => looks.flatMap((look) => look()) });
   const disposeEvents = (): void => {
     stalls.stop();
     approvals.stop();
     events.dispose();
   };
-  const child = swept ?? supervisor;
   return { store, services, open, interrupts, gate, child, appServer, retention, tally, stalls, disposeEvents, remote };
 }
 
@@ -175,10 +172,11 @@ interface ChildHooks {
   born(): void;
   resume(): void;
   takeUp(server: AppServer): Promise<void>;
+  readonly refused: Compat["refused"];
 }
 
 async function buildSupervisor(
-  parts: PartsOptions, ingest: Ingest, leftovers: Leftovers | null, { died, born, resume, takeUp }: ChildHooks,
+  parts: PartsOptions, ingest: Ingest, leftovers: Leftovers | null, { died, born, resume, takeUp, refused }: ChildHooks,
 ): Promise<Supervisor | undefined> {
   const { config, identity, store, clock, log, options } = parts;
   if (config.server.mode === "exec") return undefined;
@@ -190,6 +188,7 @@ async function buildSupervisor(
     secrets: options.secrets ?? (() => []),
     isStopping: parts.isStopping,
     onOwnedDown: died,
+    onRefused: refused,
     onBorn() {
       born();
       resume();
@@ -209,37 +208,6 @@ function buildSweptChild(
   if (supervisor === undefined || leftovers === null) return undefined;
   const warn = (reason: string): void => log.warn("leftovers could not be looked for", { reason });
   return createSweptChild({ supervisor, leftovers, report: (draft) => void store.append(draft), warn });
-}
-
-async function buildRuns(
-  { config, store, clock, log, options }: PartsOptions, gate: WorkGate, tally: Tally,
-): Promise<Runs> {
-  const secrets = options.secrets ?? (() => []);
-  const uuid = options.uuid ?? systemUuid;
-  const env = options.env ?? process.env;
-  // Below the logs directory, not the system's temporary one: what a killed daemon leaves is removed at the next start.
-  const runsDir = path.join(config.paths.logsDir, "runs");
-  const files = await openRunFiles(nodeDisk, runsDir, clock);
-  // Found once: what is put on the PATH later is not run. One that is not there yet is looked for at each run, and to
-  // a spawner of somebody else's a name may mean what it does not mean here.
-  const command = options.spawner === undefined
-    ? await resolveCommand(config.runs.command, env["PATH"], config.repoRoot) : null;
-  return createRuns({
-    config, store, gate, tally, clock, log, files,
-    executor: options.runExecutor ?? ((request) => runCodexExec(
-      { ...request, command: command ?? request.command },
-      { spawner: options.spawner, clock, env, uuid, scratchDir: runsDir },
-    )),
-    keepUnrecorded: options.acceptLoss,
-    async endLeftovers(runId) {
-      // Without its output there is still codexd's own mark.
-      const stdout = await files.readOutput(runId, "stdout", 0, LIMITS.runTextBytesMax).catch(() => null);
-      const marks = [runMark(runId), ...threadMarks(threadIdIn(stdout?.bytes.toString() ?? ""))];
-      return endMarkedProcesses(marks, { processes: systemProcesses, clock });
-    },
-    uuid,
-    redact: (text) => redact(text, secrets()),
-  });
 }
 
 async function buildUploads(
@@ -267,15 +235,11 @@ function buildRetention(
   });
 }
 
-/** Who would have to log in, and where; a container's user may have no name. */
-function loginPlace(env: NodeJS.ProcessEnv): LoginPlace {
-  const codexHome = codexHomeOf(env) ?? path.join("~", ".codex");
-  try {
-    return { user: userInfo().username, codexHome };
-  } catch {
-    // No entry for this uid: the number is all there is.
-    return { user: `uid ${process.getuid?.() ?? "unknown"}`, codexHome };
-  }
+/** From this seq on the journal is kept: the receipts of open turns and runs are rebuilt from it. */
+export function oldestOpenSeq({ open, services }: Parts): number {
+  const turns = open.all().map(({ record }) => record.firstSeq);
+  const runs = services.runs.running().map(({ run }) => run.firstSeq ?? 0);
+  return Math.min(...[...turns, ...runs].filter((seq) => seq > 0));
 }
 
 /** The child before its first start, and in `exec` mode for ever. */

@@ -45,6 +45,7 @@ describe("defaults", () => {
         sessionRegistryPath: `${stateDir}/session-registry.json`,
         turnRegistryPath: `${stateDir}/turn-registry.json`,
         approvalRegistryPath: `${stateDir}/approval-registry.json`,
+        answerRegistryPath: `${stateDir}/answer-registry.json`,
         uploadsDir: `${stateDir}/uploads`,
         runRegistryPath: `${stateDir}/run-registry.json`,
         recentEventsPath: `${stateDir}/recent-events.json`,

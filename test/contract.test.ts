@@ -31,6 +31,7 @@ test("routes", () => {
     "GET /v1/codexd/approvals/:id 200",
     "GET /v1/codexd/codex 200",
     "GET /v1/codexd/events 200",
+    "GET /v1/codexd/events/:seq/detail 200",
     "GET /v1/codexd/runs 200",
     "GET /v1/codexd/runs/:id 200",
     "GET /v1/codexd/runs/:id/output 200",
@@ -140,7 +141,7 @@ test("event types", () => {
     session.registered session.created session.resumed session.closed
     turn.queued turn.submitted turn.accepted turn.stalled turn.finished
     run.queued run.started run.item run.stalled run.completed run.failed run.cancelled
-    approval.requested approval.resolved approval.orphaned processes.ended
+    approval.requested approval.resolved approval.orphaned processes.ended request.answered
     storage.degraded storage.recovered storage.pruned`));
   assert.deepEqual([...APP_SERVER_EVENT_TYPES], words(`
     app-server.thread.started app-server.thread.status.changed app-server.turn.started app-server.turn.completed
@@ -154,10 +155,12 @@ test("error codes and their statuses", () => {
   assert.deepEqual(rows.sort(), [
     "400 bad_json", "400 bad_request", "400 bad_target", "400 duplicate_header", "401 unauthorized",
     "403 cross_site", "403 host_not_allowed", "403 origin_not_allowed", "404 not_found", "405 method_not_allowed",
-    "408 request_timeout", "409 approval_orphaned", "409 approval_resolved", "409 cursor_ahead", "409 session_closed",
+    "408 request_timeout", "409 approval_orphaned", "409 approval_resolved", "409 cursor_ahead",
+    "409 in_progress", "409 session_closed",
     "409 session_exists", "409 thread_locked",
     "409 turn_in_progress", "409 turn_mismatch", "409 wrong_mode", "410 cursor_expired", "413 body_too_large",
-    "414 target_too_long", "415 unsupported_media_type", "426 upgrade_required", "429 too_many_runs",
+    "414 target_too_long", "415 unsupported_media_type",
+    "422 idempotency_mismatch", "426 upgrade_required", "429 too_many_runs",
     "429 too_many_turns",
     "431 headers_too_large",
     "500 internal_error", "502 app_server_error", "503 child_failed", "503 child_restarted", "503 draining",

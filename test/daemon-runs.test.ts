@@ -62,6 +62,31 @@ test("a run that waits is cancelled, and one under way is ended with the daemon"
   assert.equal(events.at(-1)?.type, "daemon.stopped", "before the last event");
 });
 
+test("a stop during the start leaves what waits queued: it is not started to be ended at once", async (t) => {
+  const dir = workDir(t);
+  const config = configure(dir, { mode: "exec" });
+  const open = (): CodexdDaemon => {
+    const daemon = new CodexdDaemon(config, { runExecutor: async (request) => succeed(request) });
+    endBefore(dir, () => daemon.stop());
+    return daemon;
+  };
+  const first = open();
+  await first.open();
+  const { runId } = await first.createRun({ prompt: "later" });
+  await first.stop();
+
+  const second = open();
+  const starting = second.start();
+  assert.throws(() => second.services, /the daemon is not running/, "nobody asks before recovery is over");
+  const stopping = second.stop();
+  await assert.rejects(starting, { code: "draining", message: "codexd was stopped while it started" });
+  await stopping;
+  assert.equal(second.getRun(runId)?.status, "queued");
+  const third = open();
+  await third.start();
+  assert.notEqual((await third.services.runs.get(runId)).status, "queued");
+});
+
 test("without one, codexd's own starts the configured command", async (t) => {
   const { daemon } = await startDaemon(t, {});
   const run = await daemon.createRun({ prompt: "TEXT=hello;", waitMs: 10_000 });

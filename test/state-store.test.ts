@@ -8,6 +8,7 @@ import { CodexdDaemon } from "../src/daemon.ts";
 import { ExitError } from "../src/core/errors.ts";
 import { CodexdStateStore } from "../src/state-store.ts";
 import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
+import { makeSession } from "./support/state-files.ts";
 
 test("what a daemon has left is there, and what is changed the next daemon finds", async (t) => {
   const config = configure(workDir(t), { mode: "exec" });
@@ -24,7 +25,7 @@ test("what a daemon has left is there, and what is changed the next daemon finds
   const before = state.headSeq;
   const detail = { sessionId: "ses_1" };
   const event = { level: "info", type: "session.registered", message: "by hand", detail } as const;
-  const seq = await state.appendEvent(event, { session: sessionOf("ses_1") });
+  const seq = await state.appendEvent(event, { session: makeSession("ses_1") });
   assert.equal(seq, before + 1);
   assert.equal(state.getSession("ses_1")?.purpose, "smoke");
   await state.appendEvent({ ...event, message: "nothing changed" });
@@ -55,20 +56,3 @@ test("a new directory has no daemon's state; what is not open says so", async (t
   assert.equal(state.getDaemonState(), null);
   assert.match(state.getIdentity().daemonId, /^dmn_/);
 });
-
-function sessionOf(sessionId: string) {
-  const at = "2026-01-01T00:00:00.000Z";
-  const settings = {
-    cwd: null, model: null, modelProvider: null, serviceTier: null, reasoningEffort: null, approvalPolicy: null,
-    sandbox: null,
-  };
-  return {
-    sessionId, purpose: "smoke", threadId: null, status: "active", endpoint: "stdio://", childPid: null, createdAt: at,
-    updatedAt: at, currentTurnId: null, lastTurnId: null, lastTurnStatus: null, metadata: {}, threadDurable: false,
-    ...settings,
-    profile: {
-      ...settings, sandboxPolicy: null, personality: null, ephemeral: null, baseInstructions: null,
-      developerInstructions: null, config: null,
-    },
-  } as const;
-}

@@ -112,6 +112,7 @@ describe("runs in a whole daemon", () => {
     assert.equal(isAlive(pid), false);
     const failed = await runOf(ran.runId);
     assert.deepEqual([failed.status, failed.error?.reason], ["failed", "interrupted"]);
+    assert.deepEqual(failed.commands.map(({ exitCode }) => exitCode), [null], "what it did stands in its receipt");
     assert.equal((await output(waits.runId, "follow=1")).text, "from the queue\n");
     assert.equal((await runOf(waits.runId)).status, "completed");
     const ends = (await eventsOf(ran.runId)).filter(({ type }) => type === "run.failed");

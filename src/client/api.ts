@@ -4,7 +4,7 @@
 // statuses that no union names.
 
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
-import type { CodexdEvent } from "../core/event.ts";
+import type { CodexdEvent, EventDetail } from "../core/event.ts";
 import type { ChildState, Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
 import type {
   CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, TurnStopOutcome,
@@ -12,7 +12,7 @@ import type {
 } from "../core/requests.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import type { StopReport } from "../core/processes.ts";
-import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
+import type { CompatReport, Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { CallOptions, CreateOptions, RequestOptions } from "./calls.ts";
 import type { EventFilterQuery, FollowOptions } from "./event-follow.ts";
 import type { FollowOutputOptions, OutputPart, OutputQuery } from "./run-output.ts";
@@ -52,7 +52,7 @@ export interface DaemonStatus {
   readonly snapshot: StatusSnapshot;
   readonly limits: Readonly<Record<string, { readonly value: number | null; readonly limit: number | null }>>;
   readonly liveness: unknown;
-  readonly compat: Readonly<Record<string, unknown>>;
+  readonly compat: CompatReport;
 }
 
 export interface SessionView {
@@ -171,13 +171,15 @@ export interface CodexdClient {
   unarchiveThread(threadId: string, options?: CallOptions): Promise<ThreadDetail>;
   nameThread(threadId: string, name: string, options?: CallOptions): Promise<void>;
   /** Begins; a session's thread has a turn of it. */
-  compactThread(threadId: string, options?: CallOptions): Promise<void>;
+  compactThread(threadId: string, options?: CreateOptions): Promise<void>;
   /** Begins; gives the turn, and the thread on which it runs. */
   reviewThread(
-    threadId: string, input?: ReviewThreadInput, options?: CallOptions,
+    threadId: string, input?: ReviewThreadInput, options?: CreateOptions,
   ): Promise<{ readonly turnId: string | null; readonly threadId: string }>;
 
   listEvents(query?: EventQuery, options?: CallOptions): Promise<EventListing>;
+  /** All of the detail of one event, also where the event says `truncated`. */
+  getEventDetail(seq: number, options?: CallOptions): Promise<EventDetail>;
   /** Every event once and in order, over cuts and restarts; see `FollowOptions`. Never ends by itself. */
   events(options?: FollowOptions): AsyncIterableIterator<CodexdEvent>;
 

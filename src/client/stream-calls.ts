@@ -3,6 +3,7 @@
 // Each only names its route and takes its member out of the answer; the following itself stands elsewhere.
 
 import type { Clock } from "../base/clock.ts";
+import type { EventDetail } from "../core/event.ts";
 import type { StopReport } from "../core/processes.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import type { CodexdClient, EventListing } from "./api.ts";
@@ -66,7 +67,7 @@ export function runCalls(parts: StreamParts): RunCalls {
   };
 }
 
-type EventCalls = Pick<CodexdClient, "listEvents" | "events">;
+type EventCalls = Pick<CodexdClient, "listEvents" | "getEventDetail" | "events">;
 
 /** @param path of the event stream, which a daemon's configuration may move. */
 export function eventCalls(parts: StreamParts, path: string): EventCalls {
@@ -77,6 +78,9 @@ export function eventCalls(parts: StreamParts, path: string): EventCalls {
   };
   return {
     listEvents: list,
+    async getEventDetail(seq, options) {
+      return member<EventDetail>(await calls.data("GET", `${path}/${seq}/detail`, undefined, options), "detail");
+    },
     events: ({ signal, ...options } = {}) => createIteration([signal, parts.signal], (until) => followEvents(options, {
       ...parts,
       open: (query, by) => calls.stream(`${path}${query}`, by),

@@ -29,6 +29,7 @@ export interface CodexdPaths {
   readonly turnRegistryPath: string;
   readonly runRegistryPath: string;
   readonly approvalRegistryPath: string;
+  readonly answerRegistryPath: string;
   /** Uploaded images, one folder a session. */
   readonly uploadsDir: string;
   readonly recentEventsPath: string;

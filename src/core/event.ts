@@ -66,6 +66,7 @@ export const OWN_EVENT_TYPES = [
   "approval.resolved",
   "approval.orphaned",
   "processes.ended",
+  "request.answered",
   "storage.degraded",
   "storage.recovered",
   "storage.pruned",

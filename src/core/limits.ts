@@ -2,6 +2,8 @@
 //
 // Times are in milliseconds, sizes in the unit that the name ends in; a limit of another's is named with its owner.
 
+import { CLIENT_LIMITS } from "./client-limits.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
@@ -17,8 +19,9 @@ export const LIMITS = {
   /** No answer by then is no answer: turn/start answers in milliseconds, a slow disk can take seconds. */
   childCallMs: 60 * SECOND,
   childInitializeMs: 30 * SECOND,
-  /** item/completed of many megabytes is normal, 6.25 MB was seen; this is only there to bound memory. */
+  /** item/completed of many megabytes is normal, 6.25 MB was seen: the first only bounds memory, the second pauses. */
   childLineBytesMax: 64 * MIB,
+  childReadBytesAtOnce: 256 * KIB,
   /** Of a line that is too long: enough to see whose answer it is. */
   lineHeadBytes: 256,
   /** What is kept of the child's stderr, to say why it exited early. */
@@ -74,6 +77,8 @@ export const LIMITS = {
   /** How long "already has an active writer" is tried again before 409. */
   threadLockedRetryMs: 2 * SECOND,
   interruptRetryMs: 10,
+  /** How long Codex may take to tell the end of a turn that it refuses to steer: some milliseconds were seen. */
+  steeredEndMs: SECOND,
   /** Threads whose token total is kept for their next turn; one more costs a guess, not a wrong answer. */
   threadUsagesKept: 1000,
   /** How long Codex may take to end the commands of a thread itself: it answers in milliseconds. */
@@ -86,8 +91,12 @@ export const LIMITS = {
 
   /** Bytes of events that wait for the disk; above it the child's output is not read. */
   journalPendingBytesMax: 16 * MIB,
+  /** Of an event's detail as JSON; a larger one lies whole in a file, and the event names it. */
+  eventDetailBytesMax: 4 * MIB,
   journalBatchBytesMax: 4 * MIB,
   journalSegmentBytes: 32 * MIB,
+  /** A turn that runs for days keeps its events, for its receipt, until the journal is so many times its size. */
+  journalKeptTimes: 2,
   /** Of a journal that is to be small: each close of a segment writes the checkpoints. */
   journalSegmentBytesMin: 64 * KIB,
   journalSyncMs: SECOND,
@@ -96,6 +105,8 @@ export const LIMITS = {
   checkpointBytesPerSecond: 100_000,
   checkpointSliceBytes: 256 * KIB,
   storageRetryMs: SECOND,
+  /** So long lines may go to a file that somebody has taken away; what they change is in memory. */
+  journalWatchMs: SECOND,
   /** How often records are looked through for those that have been kept long enough. */
   retentionMs: 60 * SECOND,
   /** Records dropped by one line of the journal. */
@@ -173,6 +184,8 @@ export const LIMITS = {
   runTextBytesMax: 64 * KIB,
   /** Prompts and inputs over this lie in a file beside the line. */
   inlineInputBytesMax: 16 * KIB,
+  /** A turn's answer, diff and work together; over this they do too, but for what lists show of them. */
+  inlineTurnResultBytesMax: 8 * KIB,
   /** Results over this lie in a file beside the line: 10,000 of them are in memory, and in each checkpoint. */
   inlineResultBytesMax: 1536,
   /** What is kept inline of a prompt and a last message inside such a result: the record has both once already. */
@@ -241,6 +254,8 @@ export const LIMITS = {
   stallCheckMs: 100,
   /** Turns that have ended with a command still running, whose late end is still taken into the receipt. */
   lateTurnsKept: 1000,
+  /** Of these, such as are too long for a line and are therefore held whole. */
+  lateWholeTurnsKept: 16,
 
   rpcMs: 60 * SECOND,
   rpcMsMax: 10 * 60 * SECOND,
@@ -265,6 +280,13 @@ export const LIMITS = {
   /** When a queued turn that could not be submitted is tried again, should nothing say sooner that it can be. */
   queuedTurnRetryMs: SECOND,
 
+  /** First answers that are kept by their Idempotency-Key, the newest ones, and for how long. */
+  keptAnswersMax: 10_000,
+  keptAnswerMs: 24 * 60 * 60 * SECOND,
+  idempotencyKeyCharsMax: 255,
+  /** A member of a session that is longer is left out of a kept answer, and put back from the session's own record. */
+  keptMemberCharsMax: KIB,
+
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,
   snapshotRecords: 50,
@@ -274,24 +296,5 @@ export const LIMITS = {
 
   /** Node fires a longer timer at once. */
   timerMsMax: 2_147_483_647,
-  /** codexd's own clients: to reach the daemon, and to have a plain answer from it. */
-  clientConnectMs: 2 * SECOND,
-  clientReplyMs: 10 * SECOND,
-  clientPollMs: 100,
-  clientReplyBytesMax: 64 * MIB,
-  /** Of standard input: more than any body that the API takes. */
-  clientInputBytesMax: 32 * MIB,
-  /** What goes to Codex may first wait for a child that starts, then for a thread to be resumed and a turn to start. */
-  clientWorkMs: 150 * SECOND,
-  /** An idle connection is given up well before the daemon does so (`keepAliveMs`): no request is to meet its end. */
-  clientIdleMs: 2 * SECOND,
-  clientIdleConnectionsMax: 8,
-  /** Two and a half heartbeats: a stream that says nothing for so long has lost its peer. */
-  clientSilenceMs: 50 * SECOND,
-  clientReconnect: { firstMs: 100, mostMs: 10 * SECOND, jitter: 0.5 },
-  /** A daemon ends within `shutdownMs`; who waits for it waits a little longer. */
-  clientShutdownMs: 25 * SECOND,
-  /** Of a command's output at its end, the last ones: who wants it whole finds it in the events. */
-  sendOutputLinesMax: 10,
-  sendOutputLineCharsMax: 200,
+  ...CLIENT_LIMITS,
 } as const;

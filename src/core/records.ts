@@ -156,7 +156,12 @@ export interface TurnRecord extends WorkReceipt {
   readonly lastSeq: number | null;
   /** The settings that it brings along; only there while it waits. */
   readonly queuedWith?: TurnOverrides;
+  /** Which parts of a long record lie in files; only there where the record is kept, never where it is told. */
+  readonly beside?: readonly TurnPart[];
 }
+
+/** `input`: what it was asked. `result`: its answer and its work. */
+export type TurnPart = "input" | "result";
 
 /** The key under which a turn is kept: its `submissionId`, or Codex's id where codexd did not start it. */
 export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): string {
@@ -164,12 +169,14 @@ export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): stri
 }
 
 export type TurnSummary = Omit<
-  TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges" | "queuedWith"
+  TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges" | "queuedWith" | "beside"
 >;
 
 /** The lists' short form, without what can be large. */
 export function turnSummary(turn: TurnRecord): TurnSummary {
-  const { input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, queuedWith: _q, ...summary } = turn;
+  const {
+    input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, queuedWith: _q, beside: _b, ...summary
+  } = turn;
   return summary;
 }
 

@@ -137,6 +137,8 @@ export interface RunRecord extends WorkReceipt {
   readonly tokenUsage: TokenUsage | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly result: { readonly invocation: RunInvocation; readonly result: RunResult | null } | null;
+  /** The seq of its `run.started`; null before, and for runs of an earlier codexd. */
+  readonly firstSeq: number | null;
   /** Null for a run that does not run. */
   readonly liveness: RunLiveness | null;
 }

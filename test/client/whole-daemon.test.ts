@@ -41,6 +41,9 @@ test("events go on over a restart of the daemon, and turns are started and read"
   assert.equal((await client.getSession(sessionId)).session.lastTurnStatus, "completed");
   assert.deepEqual((await client.listTurns({ sessionId })).records.map(({ turnId }) => turnId), [turn?.turnId]);
 
+  assert.equal((await client.getEventDetail(seen.at(-1)?.seq ?? 0))["status"], "completed");
+  assert.match(String((await client.getEventDetail(1))["daemonId"]), /^dmn_/);
+
   await service.stop();
   service = new CodexdLocalService(config);
   await service.start();

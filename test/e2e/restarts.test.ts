@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { SessionRecord } from "../../src/core/records.ts";
+import type { RunRecord } from "../../src/core/runs.ts";
 import type { Daemon } from "../support/daemon.ts";
 import { openEventStream } from "../support/event-stream.ts";
 import { readJournal } from "../support/journal-reader.ts";
@@ -24,7 +25,7 @@ describe("restarts on the real Codex", () => {
   });
   after(() => real.remove());
 
-  test("a session goes on after an orderly restart, on the same thread", async () => {
+  test("a session goes on after an orderly restart, on the same thread [trap 2.5]", async () => {
     const session = await createSession(daemon);
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=2")).status, "completed");
     const { code } = await daemon.kill("SIGTERM");
@@ -52,6 +53,28 @@ describe("restarts on the real Codex", () => {
     assert.equal(ends.length, 1);
   });
 
+  test("a run that ran at kill -9 fails once, with what it had done in its receipt", async () => {
+    const stream = await openEventStream(daemon);
+    const { data } = await daemon.post<{ run: RunRecord }>("/v1/codexd/runs", {
+      prompt: "RUNCMD=sleep 300; TEXT=never;", sandbox: "danger-full-access", skipGitRepoCheck: true,
+    });
+    const { runId } = data.run;
+    const isCommand = (item: unknown): boolean => (item as { type?: unknown })?.type === "command_execution";
+    await stream.waitFor(({ type, detail }) => type === "run.item" && isCommand(detail["item"]));
+    await daemon.kill("SIGKILL");
+    await stream.closed;
+    daemon = await real.start();
+    const { run } = (await daemon.get<{ run: RunRecord }>(`/v1/codexd/runs/${runId}`)).data;
+    assert.deepEqual([run.status, run.error?.reason, run.commands.length], ["failed", "interrupted", 1]);
+    assert.match(run.commands[0]?.command ?? "", /sleep 300/);
+    assert.equal(run.commands[0]?.exitCode, null);
+    const ends = readJournal(real.logsDir).events.filter(({ type, detail }) => {
+      return type.startsWith("run.") && detail.runId === runId && detail["status"] === "failed";
+    });
+    assert.equal(ends.length, 1);
+    assert.ok((ends[0]?.detail["stopped"] as unknown[]).length > 0, "its processes are ended first");
+  });
+
   test("a turn whose child is killed is interrupted, and the session goes on with the next child", async () => {
     const session = await createSession(daemon);
     assert.equal((await runTurn(daemon, session.sessionId, "DELTAS=1")).status, "completed");
@@ -68,7 +91,7 @@ describe("restarts on the real Codex", () => {
     stream.close();
   });
 
-  test("a session that never had a turn gets a new thread under its own id", async () => {
+  test("a session that never had a turn gets a new thread under its own id [trap 2.4]", async () => {
     const session = await createSession(daemon);
     await daemon.kill("SIGTERM");
     daemon = await real.start();

@@ -3,7 +3,9 @@
 // Deliberately simple: a batch a publish, replay in one piece, no windows, and no heartbeats but those asked for.
 
 import { CodexdError } from "../../src/core/errors.ts";
-import type { CodexdEvent, EventBatch, EventDraft, EventEntry } from "../../src/core/event.ts";
+import {
+  decodeEntry, type CodexdEvent, type EventBatch, type EventDraft, type EventEntry,
+} from "../../src/core/event.ts";
 import type {
   EventFilter, EventPage, EventService, EventSink, EventStream, Resume,
 } from "../../src/service/services.ts";
@@ -86,6 +88,13 @@ export class FakeEvents implements EventService {
       .map((entry) => `${batch.bytes.toString("utf8", entry.start, entry.end)}}`));
     const events = found.slice(0, query.limit);
     return { events, nextAfter: after + events.length, oldestSeq: this.oldestSeq, headSeq: this.headSeq };
+  }
+
+  async detail(seq: number): Promise<string> {
+    const batch = this.#batches.find(({ firstSeq, lastSeq }) => firstSeq <= seq && seq <= lastSeq);
+    const entry = batch?.entries.find((candidate) => candidate.seq === seq);
+    if (batch === undefined || entry === undefined) throw new CodexdError("not_found", "no such event");
+    return JSON.stringify(decodeEntry(batch, entry).detail);
   }
 
   open({ after, filter, sink }: { after: number | null; filter: EventFilter; sink: EventSink }): EventStream {

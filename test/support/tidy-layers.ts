@@ -15,7 +15,7 @@ export interface Violation {
 const ONE_LAYER: ReadonlyArray<readonly [RegExp, string]> = [
   [/^config-.+\.ts$/, "config.ts"],
   // The composition root.
-  [/^(?:parts|child-wiring|state-store|daemon-.+)\.ts$/, "daemon.ts"],
+  [/^(?:parts|child-wiring|run-wiring|state-store|daemon-.+)\.ts$/, "daemon.ts"],
 ];
 
 /** Files that stand in `src` itself are layers by their own name. */
