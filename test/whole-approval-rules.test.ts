@@ -9,13 +9,13 @@ import { test } from "node:test";
 import type { ApprovalRecord } from "../src/core/approvals.ts";
 import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
-import { startDaemon } from "./support/daemon.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 const LOADER = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
 
 test("the first rule that matches decides: by the words of the command, and by the session's purpose", async (t) => {
-  const stateDir = makeTempDir(t);
+  const daemons = createWholeDaemons(t);
+  const stateDir = daemons.makeStateDir();
   const rulesFile = path.join(stateDir, "rules.json");
   writeFileSync(rulesFile, JSON.stringify({ rules: [
     { name: "not at night", purpose: "worker", decision: "decline" },
@@ -25,8 +25,7 @@ test("the first rule that matches decides: by the words of the command, and by t
   const agent = [path.join(REPOSITORY, "src/agent/main.ts"), "--home", path.join(stateDir, "agent"), "app-server"];
   const serverArgs = ["--import", LOADER, ...agent].map((arg) => `--server-arg=${arg}`);
   const flags = ["--server-command", process.execPath, ...serverArgs, "--approval-rules", rulesFile];
-  const daemon = await startDaemon({ stateDir, program: "src", flags });
-  t.after(() => daemon.kill("SIGKILL"));
+  const daemon = await daemons.start({ stateDir, program: "src", flags });
 
   const decided = async (purpose: string, cwd = stateDir): Promise<unknown[]> => {
     const made = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions", { purpose, cwd });
