@@ -11,7 +11,6 @@ import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
 import { createWholeDaemons } from "./support/whole-daemons.ts";
 
-const LOADER = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
 
 test("the first rule that matches decides: by the words of the command, and by the session's purpose", async (t) => {
   const daemons = createWholeDaemons(t);
@@ -22,10 +21,10 @@ test("the first rule that matches decides: by the words of the command, and by t
     { name: "the agent's own", kind: "command", command: ["uname"], path: stateDir, decision: "accept" },
   ] }));
   chmodSync(rulesFile, 0o600);
-  const agent = [path.join(REPOSITORY, "src/agent/main.ts"), "--home", path.join(stateDir, "agent"), "app-server"];
-  const serverArgs = ["--import", LOADER, ...agent].map((arg) => `--server-arg=${arg}`);
+  const agent = [path.join(REPOSITORY, "dist/agent.js"), "--home", path.join(stateDir, "agent"), "app-server"];
+  const serverArgs = agent.map((arg) => `--server-arg=${arg}`);
   const flags = ["--server-command", process.execPath, ...serverArgs, "--approval-rules", rulesFile];
-  const daemon = await daemons.start({ stateDir, program: "src", flags });
+  const daemon = await daemons.start({ stateDir, flags });
 
   const decided = async (purpose: string, cwd = stateDir): Promise<unknown[]> => {
     const made = await daemon.post<{ session: SessionRecord }>("/v1/codexd/sessions", { purpose, cwd });

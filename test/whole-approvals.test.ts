@@ -15,7 +15,6 @@ import type { Daemon, DaemonOptions, Refusal, Reply } from "./support/daemon.ts"
 import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 const GIF = Buffer.from("R0lGODlhAQABAAAAACwAAAAAAQABAAA=", "base64");
-const LOADER = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
 
 const daemons = createWholeDaemons({ after });
 let options: DaemonOptions;
@@ -25,9 +24,9 @@ let sessionId: string;
 before(async () => {
   const stateDir = daemons.makeStateDir();
   const home = ["--home", path.join(stateDir, "agent")];
-  const agent = ["--import", LOADER, path.join(REPOSITORY, "src/agent/main.ts"), ...home, "app-server"];
+  const agent = [path.join(REPOSITORY, "dist/agent.js"), ...home, "app-server"];
   const serverArgs = agent.map((arg) => `--server-arg=${arg}`);
-  options = { stateDir, program: "src", flags: ["--server-command", process.execPath, ...serverArgs] };
+  options = { stateDir, flags: ["--server-command", process.execPath, ...serverArgs] };
   daemon = await daemons.start(options);
   sessionId = await newSession();
 });

@@ -27,7 +27,7 @@ before(async () => {
 });
 
 function inSpace(): DaemonOptions {
-  return { ...daemons.withAgent(), program: "dist", within: space.within };
+  return { ...daemons.withAgent(), within: space.within };
 }
 
 /** Mounts an ext4 of 16 MiB that lies in a file on a small disk; gives the directory of that disk. */

@@ -23,7 +23,7 @@ const notRoot = process.getuid?.() === 0 ? false : "only root can give a directo
 /** A daemon's directory with a session and a turn in it, and what can be done to it. */
 function createVictim() {
   const fake = daemons.withFakeCodex();
-  const options = { ...fake, program: "dist" } as const;
+  const options = { ...fake } as const;
   const at = (name: string): string => path.join(options.stateDir, name);
   return {
     at,

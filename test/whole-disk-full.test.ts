@@ -31,7 +31,7 @@ before(async () => {
   space = await openMountSpace();
   // The fake Codex is not to fail by it.
   const statePath = path.join(daemons.makeStateDir(), "fake.json");
-  options = { ...daemons.withFakeCodex({ statePath }), program: "dist", within: space.within };
+  options = { ...daemons.withFakeCodex({ statePath }), within: space.within };
   space.mountSmall(options.stateDir, "48m");
   daemon = await daemons.start(options);
 });

@@ -15,7 +15,7 @@ import { readJournal } from "./support/journal-reader.ts";
 import { createWholeDaemons } from "./support/whole-daemons.ts";
 
 const daemons = createWholeDaemons({ after });
-const options = { ...daemons.withAgent(), program: "dist" } as const;
+const options = { ...daemons.withAgent() } as const;
 const { stateDir } = options;
 const logsDir = path.join(stateDir, "logs");
 const journal = path.join(logsDir, "events.jsonl");

@@ -122,8 +122,7 @@ test("a reader that goes away ends an export quietly", async (t) => {
   const event = { level: "info", type: "session.registered", message: "m", detail } as const;
   await Promise.all(Array.from({ length: 3000 }, () => store.appendEvent(event)));
   await store.close();
-  const program = ["--import", import.meta.resolve("tsx"), path.join(REPOSITORY, "src/index.ts")];
-  const argv = [...program, "export", "--state-dir", config.paths.stateDir];
+  const argv = [path.join(REPOSITORY, "dist/index.js"), "export", "--state-dir", config.paths.stateDir];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));

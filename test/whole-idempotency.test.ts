@@ -68,7 +68,7 @@ function withRuns(): DaemonOptions {
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${FAKE_CODEX_PATH}' "$@"\n`);
   chmodSync(command, 0o700);
   const flags = ["--mode", "exec", "--exec-command", command, "--max-runs", "1", "--repo-root", stateDir];
-  return { stateDir, flags, program: "dist" };
+  return { stateDir, flags };
 }
 
 async function ended(daemon: Daemon, runId: string): Promise<RunRecord> {
@@ -127,7 +127,7 @@ describe("a run", () => {
 
 describe("a session and its turns", () => {
   test("are made once, whenever the daemon is killed", async () => {
-    const options: DaemonOptions = { ...daemons.withFakeCodex(), program: "dist" };
+    const options: DaemonOptions = { ...daemons.withFakeCodex() };
     let daemon = await daemons.start(options);
     const lost = post(daemon, SESSIONS, "ses", { metadata: { a: "b" } }).catch(() => undefined);
     await killAt(daemon, options, "session.created");
@@ -165,7 +165,7 @@ describe("a session and its turns", () => {
   });
 
   test("an upload with a key is there once, and the same again", async () => {
-    const options: DaemonOptions = { ...daemons.withFakeCodex(), program: "dist" };
+    const options: DaemonOptions = { ...daemons.withFakeCodex() };
     const daemon = await daemons.start(options);
     const { data: { session } } = await post<{ session: SessionRecord }>(daemon, SESSIONS, "ses");
     const data = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex").toString("base64");

@@ -30,7 +30,7 @@ before(async () => {
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${FAKE_CODEX_PATH}' "$@"\n`);
   chmodSync(command, 0o700);
   const flags = ["--mode", "exec", "--exec-command", command, "--max-runs", "1", "--repo-root", stateDir];
-  options = { stateDir, flags, program: "src" };
+  options = { stateDir, flags };
   daemon = await daemons.start(options);
 });
 

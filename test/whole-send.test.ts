@@ -143,8 +143,7 @@ describe("send at a terminal of its own", () => {
 
   /** Types `text` once `when` stands on the screen; resolves when the command has ended. */
   function atTerminal(argv: readonly string[], when: RegExp, text: string): Promise<{ code: number; screen: string }> {
-    const loader = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
-    const program = [process.execPath, "--import", loader, path.join(REPOSITORY, "src/index.ts")];
+    const program = [process.execPath, path.join(REPOSITORY, "dist/index.js")];
     const line = [...program, ...argv, "--state-dir", options.stateDir].map((word) => `'${word}'`).join(" ");
     const cwd = options.stateDir;
     const env = { PATH: process.env["PATH"], TERM: "xterm", SHELL: "/bin/sh", HOME: cwd };

@@ -1,4 +1,4 @@
-// Starts a whole codexd as its own process, from `dist` or from the sources, and talks to it.
+// Starts a whole codexd as its own process, from `dist`, and talks to it.
 //
 // Invariant: nothing of the caller's own codexd is touched: state in the directory that is given, port 0, and no
 // `BAA_CODEXD_*` of the surrounding environment.
@@ -16,8 +16,6 @@ export interface DaemonOptions {
   /** More flags of it. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** `dist` needs a build (scripts/test.ts makes one); `src` starts slower. */
-  readonly program?: "dist" | "src";
   /** The words before its command, such as those that put it into a namespace; the process must stay the same. */
   readonly within?: readonly string[];
 }
@@ -111,11 +109,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return daemon;
 }
 
-function argumentsOf({ stateDir, command = "start", flags = [], program = "dist" }: DaemonOptions): string[] {
-  const entry = program === "dist" ? ["dist/index.js"] : ["src/index.ts"];
-  const loader = program === "dist" ? [] : ["--import", path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs")];
+/** What is built (scripts/test.ts sees to it): the sources take a second of a core longer to start. */
+function argumentsOf({ stateDir, command = "start", flags = [] }: DaemonOptions): string[] {
   const own = ["--json", "--state-dir", stateDir, "--local-api-base", "http://127.0.0.1:0"];
-  return [...loader, ...entry.map((name) => path.join(REPOSITORY, name)), command, ...own, ...flags];
+  return [path.join(REPOSITORY, "dist/index.js"), command, ...own, ...flags];
 }
 
 function ownEnvironment(): NodeJS.ProcessEnv {

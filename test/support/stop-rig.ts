@@ -33,7 +33,7 @@ export function createStopRig(): StopRig {
   const flags = ["--server-command", command, "--max-runs", "2", "--repo-root", stateDir];
   const spawn: StopRig["spawn"] = (fake = {}) => {
     const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
-    const options: DaemonOptions = { stateDir, flags, env, program: "src" };
+    const options: DaemonOptions = { stateDir, flags, env };
     const daemon = spawnDaemon(options);
     daemons.push(daemon);
     return daemon;

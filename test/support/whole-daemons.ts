@@ -1,4 +1,4 @@
-// The whole daemons of one test file, of the sources, so that what is composed in them counts as covered.
+// The whole daemons of one test file.
 //
 // Says nothing of what they do (daemon-calls.ts asks them). Invariant: when the file is over, every one of them has
 // gone, and after that every directory; a directory would come back behind its removal otherwise.
@@ -33,9 +33,9 @@ export function createWholeDaemons(file: Cleanup): WholeDaemons {
     withFakeCodex(fake = {}) {
       const stateDir = makeStateDir();
       const env = fakeCodexEnv({ statePath: path.join(stateDir, "fake.json"), ...fake });
-      return { stateDir, env, flags: fakeCodexFlags, program: "src" };
+      return { stateDir, env, flags: fakeCodexFlags };
     },
-    withAgent: () => ({ stateDir: makeStateDir(), command: "demo", program: "src" }),
+    withAgent: () => ({ stateDir: makeStateDir(), command: "demo" }),
     async start(options) {
       const daemon = await startDaemon(options);
       daemons.push(daemon);
