@@ -140,13 +140,18 @@ async function lookAtLock({ stateDir, logsDir }: CodexdPaths): Promise<LockLook>
 /** What looks bad beside a daemon that runs may be a moment between two of its steps, and is looked at again. */
 async function inspectSettled(config: CodexdConfig, running: boolean): Promise<Finding[]> {
   for (let look = 1; ; look++) {
-    const findings = await inspectRecords(config, running);
-    const isWhole = findings.every(({ level }) => level === "ok" || level === "note");
-    if (isWhole || !running || look === LOOKS_MAX) return findings;
+    const isLast = !running || look === LOOKS_MAX;
+    try {
+      const findings = await inspectRecords(config, running);
+      if (isLast || findings.every(({ level }) => level === "ok" || level === "note")) return findings;
+    } catch (error) {
+      // A segment has its new name, and the next one is not there yet.
+      if (isLast) throw error;
+    }
   }
 }
 
-const LOOKS_MAX = 3;
+const LOOKS_MAX = 5;
 
 /** Checkpoints first: a daemon that runs writes the lines before them. */
 async function inspectRecords({ paths }: CodexdConfig, running: boolean): Promise<Finding[]> {
