@@ -47,6 +47,8 @@ export async function* replay(source: ReplaySource, afterSeq: number): AsyncIter
       }
       const read = segment;
       segment = segmentAfter(source.segments(), read);
+      // Nothing has been written since all before it has gone.
+      if (segment === undefined && read.firstSeq > source.headSeq()) return;
       if (segment === undefined && cursor < source.headSeq()) {
         await source.dropLost?.();
         segment = segmentAfter(source.segments(), read);

@@ -49,6 +49,14 @@ test("from every seq, each later event once and in order, as it was published", 
   }
 });
 
+test("when all has gone and nothing has been written since, there is nothing to read", async () => {
+  const disk = new SimulatedDisk();
+  disk.poke(JOURNAL, Buffer.alloc(0));
+  const segments = [{ firstSeq: 61, path: JOURNAL, bytes: 0 }];
+  const source = { disk: disk.mount(), segments: () => segments, headSeq: () => 60 };
+  for await (const batch of replay(source, 0)) assert.fail(`seq ${batch.firstSeq} is nowhere`);
+});
+
 test("a reader at its own pace gets what is written and closed meanwhile", async () => {
   const { store } = await openWith(10);
   const seqs: number[] = [];
