@@ -12,6 +12,7 @@ import {
   delta, draft, eventsOf, JOURNAL, openTestStore, recordsOf, replayed, type TestRecord, type TestStore,
 } from "../support/disk-store.ts";
 import { createFakeClock, settle, type FakeClock } from "../support/fake-clock.ts";
+import { refuseUnderPicture } from "../support/simulation-faults.ts";
 
 interface Rig {
   readonly disk: SimulatedDisk;
@@ -142,7 +143,7 @@ test("close writes what is held when there is room, and says so when there is no
   await assert.rejects(other.store.close(), /1 events could not be written: the disk is full/);
 });
 
-test("checkpoints wait while the disk is full, and a picture with an undone change is thrown away", async () => {
+test("checkpoints wait while the disk is full, and show nothing of what was refused", async () => {
   const { disk, clock, store } = await openRig();
   fill(disk);
   const refused = store.commit(draft("change"), { put: { run: { id: "a", n: 9 } } });
@@ -154,6 +155,19 @@ test("checkpoints wait while the disk is full, and a picture with an undone chan
   await clock.advance(5 * LIMITS.checkpointMs);
   await settle();
   assert.match(disk.peek("/home/user/state/run-registry.json")?.toString() ?? "", /"a","n":1/);
+});
+
+test("a picture with a change that was then refused is thrown away, though there is room again", async () => {
+  const { disk, clock, store } = await openRig();
+  const outcomes: Array<Promise<unknown>> = [];
+  await refuseUnderPicture(disk, clock, () => {
+    outcomes.push(assert.rejects(store.commit(draft("change"), { put: { run: { id: "a", n: 9 } } }), isFull));
+  });
+  await Promise.all(outcomes);
+  assert.deepEqual([store.health().writable, store.headSeq > outcomes.length], [true, true]);
+  disk.killProcess();
+  const again = await openTestStore(disk.mount());
+  assert.deepEqual(recordsOf(again.store), [{ id: "a", n: 1 }]);
 });
 
 test("under random filling the tables always follow from the lines that stayed", async () => {

@@ -1,8 +1,11 @@
-// What goes wrong in the simulation beside deaths: an operation fails, or somebody changes a file, as chance decides.
-// A full disk is not here: simulation.ts sets its room, and the disk says no by itself.
+// What goes wrong in the simulation beside deaths: operations fail or wait, or somebody changes a file, by chance.
+// A disk that fills up by itself is not here: simulation.ts sets its room, and the disk says no.
 
+import { createDeferred } from "../../src/base/deferred.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { errnoError, type Fault, type Operation, type SimulatedDisk } from "./disk-simulator.ts";
 import { LOGS } from "./disk-store.ts";
+import { settle, type FakeClock } from "./fake-clock.ts";
 
 export type Random = () => number;
 
@@ -12,6 +15,7 @@ const CHANGES: readonly Operation[] = ["datasync", "syncDirectory", "write", "op
 /** About as many as a start makes; after them nothing fails. */
 const CHANGES_MAX = 40;
 const SYNCS_MAX = 10;
+const STALL_RATE = 0.1;
 
 /** One of the next changes fails: for want of room, or for good. */
 export function failOneChange(random: Random): DiskFault {
@@ -30,6 +34,37 @@ export function failOneSync(random: Random, onFailed: () => void): DiskFault {
     onFailed();
     return { error: errnoError("EIO") };
   };
+}
+
+/** Some operations wait until one of `stalled` is called. */
+export function stallSome(random: Random, stalled: Array<() => void>): () => Promise<void> | undefined {
+  return () => (random() < STALL_RATE ? new Promise((resolve) => stalled.push(resolve)) : undefined);
+}
+
+/**
+ * A slow checkpoint has changes in its picture that find no room and are refused; before it is renamed there is room
+ * again, and what tells of the refusal is written. Chance alone hardly ever brings this about.
+ */
+export async function refuseUnderPicture(disk: SimulatedDisk, clock: FakeClock, change: () => void): Promise<void> {
+  disk.capacity = Number.POSITIVE_INFINITY;
+  await clock.advance(LIMITS.storageRetryMs);
+  const [lines, checkpoint] = [createDeferred<void>(), createDeferred<void>()];
+  disk.stall = (operation, file) => {
+    if (operation === "write" && file.startsWith(LOGS)) return lines.promise;
+    return operation === "close" && file.includes("registry.json") ? checkpoint.promise : undefined;
+  };
+  for (let changes = 3; changes > 0; changes--) change();
+  await clock.advance(LIMITS.checkpointMs);
+  disk.fault = (operation, file) => {
+    return operation === "write" && file.startsWith(LOGS) ? { error: errnoError("ENOSPC") } : undefined;
+  };
+  lines.resolve();
+  await settle();
+  disk.fault = () => undefined;
+  await clock.advance(LIMITS.storageRetryMs);
+  disk.stall = () => undefined;
+  checkpoint.resolve();
+  await settle();
 }
 
 /** Takes a line out of a file of the journal, whose neighbours stay. False when there is none. */

@@ -8,7 +8,9 @@ import type { Durability } from "../../src/core/config.ts";
 import { seededRandom, SimulatedDisk } from "./disk-simulator.ts";
 import { delta, draft, openTestStore, type OpenedStore, type TestStore } from "./disk-store.ts";
 import { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
-import { failOneChange, failOneSync, pick, takeLineOut, type Random } from "./simulation-faults.ts";
+import {
+  failOneChange, failOneSync, pick, refuseUnderPicture, stallSome, takeLineOut, type Random,
+} from "./simulation-faults.ts";
 import { SimulationModel, takeSnapshot, type Kind, type ModelLine } from "./simulation-model.ts";
 
 /** How often what was to happen has happened, so that nobody takes trials without events for a proof. */
@@ -63,11 +65,11 @@ class Life {
   readonly #clock: FakeClock = createFakeClock();
   readonly #durability: Durability;
   readonly #end: "kill" | "power";
+  readonly #stalled: Array<() => void> = [];
   #started = false;
   #dead = false;
   #syncFailed = false;
   #brokenWith: Error | undefined;
-  #stalled: Array<() => void> = [];
 
   constructor(disk: SimulatedDisk, model: SimulationModel, random: Random, setting: Setting, tally: Tally) {
     this.#disk = disk;
@@ -139,8 +141,11 @@ class Life {
     }
     this.#disk.stall = () => undefined;
     this.#resume();
-    if (this.#syncFailed && !this.#dead) await this.#checkBroken(store);
-    else if (this.#random() < 0.3 && !this.#dead) await this.#close(store);
+    if (this.#syncFailed && !this.#dead) return this.#checkBroken(store);
+    const chance = this.#random();
+    if (this.#dead) return;
+    if (chance < 0.3) await this.#close(store);
+    else if (chance < 0.4) await refuseUnderPicture(this.#disk, this.#clock, () => this.#dead || this.#change(store));
   }
 
   #listen(store: TestStore): void {
@@ -161,12 +166,7 @@ class Life {
   /** Some lives have a disk whose operations take their time, some one whose sync fails. */
   #prepareFaults(): void {
     const random = this.#random;
-    const stallRate = random() < 0.4 ? 0.1 : 0;
-    if (stallRate > 0) {
-      this.#disk.stall = (): Promise<void> | undefined => {
-        return random() < stallRate ? new Promise((resolve) => this.#stalled.push(resolve)) : undefined;
-      };
-    }
+    if (random() < 0.4) this.#disk.stall = stallSome(random, this.#stalled);
     if (random() > 0.15) return;
     this.#disk.fault = failOneSync(random, () => {
       this.#syncFailed = true;
