@@ -6,13 +6,14 @@
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
-import { deltaDetailJson, readDeltaLine } from "../codex/delta-line.ts";
+import { createDeltaReader, deltaDetailJson } from "../codex/delta-line.ts";
 import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Changes } from "../store/types.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { Approvals } from "./approvals.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import { NO_MARKS, type ReceiptMarks } from "./receipt-marks.ts";
 import { observe, outcomeStatus, ownTurnError, readUsageTotal } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
@@ -41,10 +42,13 @@ export interface IngestOptions {
   readonly explain: (outcome: TurnOutcome, turn: OpenTurn) => TurnOutcome;
   /** Takes a turn's own events into its receipt: `observe` of receipts.ts, unless what that costs is measured. */
   readonly fold?: typeof observe;
+  /** Left out where none are put. */
+  readonly marks?: Pick<ReceiptMarks, "next">;
 }
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { store, turns, index, appServer, approvals, clock, explain, fold = observe } = options;
+  const { store, turns, index, appServer, approvals, clock, explain, fold = observe, marks = NO_MARKS } = options;
+  const readDeltaLine = createDeltaReader();
   let paused = false;
 
   // What Codex says cannot be refused, so when the disk is slower than Codex, Codex waits.
@@ -100,12 +104,12 @@ export function createIngest(options: IngestOptions): Ingest {
     line(text) {
       const delta = readDeltaLine(text);
       if (delta === undefined) return false;
-      const { threadId, turnId } = delta;
+      const { type, message, threadId, turnId } = delta.item;
       const sessionId = index.sessionIdOn(threadId);
       store.append({
-        level: "info", type: delta.type, message: delta.message,
+        level: "info", type, message,
         detail: { sessionId, threadId }, detailJson: deltaDetailJson(delta, sessionId),
-      });
+      }, marks.next());
       holdBack();
       const turn = turns.onThread(threadId);
       if (turn !== undefined && isAbout(turn, turnId)) turn.progressMonotonicMs = clock.monotonic();
@@ -121,7 +125,8 @@ export function createIngest(options: IngestOptions): Ingest {
 
       const notification: Notification = { method, params, emittedAtMs };
       const event = toEvent(notification, threadId === null ? null : index.sessionIdOn(threadId));
-      store.append(event, method === SETTINGS ? settingsChanges(threadId, params) : turns.lateChanges(event));
+      const changes = method === SETTINGS ? settingsChanges(threadId, params) : turns.lateChanges(event);
+      store.append(event, changes ?? marks.next());
       holdBack();
       approvals.told(method, params);
 

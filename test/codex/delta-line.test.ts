@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { deltaDetailJson, readDeltaLine } from "../../src/codex/delta-line.ts";
+import { createDeltaReader, deltaDetailJson } from "../../src/codex/delta-line.ts";
 import { toEvent } from "../../src/codex/notifications.ts";
+
+const readDeltaLine = createDeltaReader();
 
 function line(delta: string, more: { method?: string; emittedAtMs?: number } = {}): string {
   const { method = "item/agentMessage/delta", emittedAtMs } = more;
@@ -19,8 +21,8 @@ function bothWays(text: string, sessionId: string | null): void {
   const message = JSON.parse(text) as { method: string; params: Record<string, unknown>; emittedAtMs?: number };
   const { method, params, emittedAtMs = null } = message;
   const long = toEvent({ method, params, emittedAtMs }, sessionId);
-  assert.equal(short.type, long.type);
-  assert.equal(short.message, long.message);
+  assert.equal(short.item.type, long.type);
+  assert.equal(short.item.message, long.message);
   assert.deepEqual(JSON.parse(deltaDetailJson(short, sessionId)), JSON.parse(JSON.stringify(long.detail)));
 }
 
@@ -48,4 +50,24 @@ test("what is not exactly a delta is left to the parser", () => {
     line("x".repeat(64 * 1024)),
   ];
   for (const text of spoilt) assert.equal(readDeltaLine(text), undefined, text.slice(0, 200));
+});
+
+test("items whose deltas come in turns are told apart, also when there are more than are remembered", () => {
+  const read = createDeltaReader();
+  const ids = Array.from({ length: 20 }, (_, n) => `t${n}`);
+  for (const id of [...ids, ...ids, "t3", "t3", "t19", "t1", "t10"]) {
+    const delta = read(line("x").replace("01a2-b", id));
+    assert.equal(delta?.item.threadId, id);
+    assert.equal(JSON.parse(deltaDetailJson(delta, null)).threadId, id);
+  }
+});
+
+test("a known item does not let a spoilt line pass", () => {
+  const read = createDeltaReader();
+  const good = line("x", { emittedAtMs: 5 });
+  assert.ok(read(good) !== undefined);
+  const spoilt = ["x", '"', '"}', '"}}}', 'x"},"emittedAtMs":5', 'x"},"more":5}', '"},"params":{"delta":""}}', '\\"}}'];
+  for (const rest of spoilt) {
+    assert.equal(read(good.slice(0, good.indexOf('x"}')) + rest), undefined, rest);
+  }
 });
