@@ -259,6 +259,7 @@ function buildPaths(stateDir: string, logsDir: string): CodexdPaths {
     turnRegistryPath: inState("turn-registry.json"),
     approvalRegistryPath: inState("approval-registry.json"),
     answerRegistryPath: inState("answer-registry.json"),
+    markRegistryPath: inState("mark-registry.json"),
     uploadsDir: inState("uploads"),
     runRegistryPath: inState("run-registry.json"),
     recentEventsPath: inState("recent-events.json"),

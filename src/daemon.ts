@@ -17,7 +17,7 @@ import type { CreateSessionInput, RegisterSessionInput, StartTurnInput } from ".
 import type { RunRecord, StartRunInput } from "./core/runs.ts";
 import { checkBeforeStart, noEdge, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
 import { clockOf, createEventListeners, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
-import { buildParts, idleChild, oldestOpenSeq, type Parts } from "./parts.ts";
+import { buildParts, idleChild, type Parts } from "./parts.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
 import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
@@ -89,7 +89,7 @@ export class CodexdDaemon {
     const { store, identity, recovery } = await openStore({
       ...storeOptions(this.#config, this.#options.uuid ?? systemUuid),
       describe: () => ({ ...this.#daemonState(), ...whereItListens(this.getServiceStatus(), this.#config) }),
-      keepFromSeq: () => (this.#isOpening || this.#parts === undefined ? 0 : oldestOpenSeq(this.#parts)),
+      keepFromSeq: (safeSeq) => (this.#isOpening ? 0 : this.#parts?.marks.keepFromSeq(safeSeq) ?? 0),
       acceptLoss: this.#options.acceptLoss ?? false,
       clock: this.#clock,
       log: this.#log,

@@ -37,6 +37,8 @@ import { createMetrics } from "./service/metrics.ts";
 import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from "./service/open-turns.ts";
 import { createQuietRuns } from "./service/quiet-runs.ts";
 import { createQuietTurns } from "./service/quiet-turns.ts";
+import { createReceiptMarks, type ReceiptMarks } from "./service/receipt-marks.ts";
+import { markedTurns } from "./service/receipt-state.ts";
 import { createRecordRetention, type RecordRetention } from "./service/retention.ts";
 import type { Runs } from "./service/runs.ts";
 import type { Services } from "./service/services.ts";
@@ -73,6 +75,7 @@ export interface Parts {
   readonly retention: RecordRetention;
   readonly tally: Tally;
   readonly stalls: StallWatch;
+  readonly marks: ReceiptMarks;
   readonly disposeEvents: () => void;
   /** The app-server outlives the daemon, and so do its turns. */
   readonly remote: boolean;
@@ -94,12 +97,9 @@ export interface PartsOptions {
 
 export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const { config, store, identity, clock, options, daemonState: daemon, edge: service } = parts;
-  const uuid = options.uuid ?? systemUuid;
-  const env = options.env ?? process.env;
+  const { uuid = systemUuid, env = process.env } = options;
   const remote = config.server.mode === "app-server" && config.server.childStrategy === "external";
-  // Who has to log in where is known of this machine alone.
-  const explain = (outcome: TurnOutcome, turn: OpenTurn): TurnOutcome =>
-    remote ? outcome : explainOutcome(outcome, turn, loginPlace(env));
+  const explain = buildExplain(remote, env);
   const gate = createWorkGate(config.server.mode);
   const index = createSessionIndex(store);
   const tally = createTally();
@@ -108,11 +108,12 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
     store, open, index, clock, uuid, gate, tally, remote,
     policy: config.approvals, rules: createApprovalRules(parts.rules), appServer: () => appServer,
   });
-  const ingest = createIngest({ store, turns: open, index, approvals, clock, explain, appServer: () => appServer });
+  const marks = buildMarks(store, open, approvals);
+  const ingest = createIngest({
+    store, turns: open, index, approvals, clock, explain, marks, appServer: () => appServer,
+  });
   const foreign = options.spawner !== undefined;
-  // The processes of somebody else's spawner are signalled through their own `kill` only.
-  const leftovers = remote || foreign ? null
-    : createLeftovers({ processes: systemProcesses, clock, daemonId: identity.daemonId });
+  const leftovers = remote || foreign ? null : buildLeftovers(parts);
   const compat = createCompat({ ownVersion: config.version, appServer: () => appServer });
   const supervisor = await buildSupervisor(parts, ingest, leftovers, {
     died: () => swept?.died(),
@@ -135,7 +136,7 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
   const queue = createTurnQueue({ store, open, gate, appServer, clock, start: begin, items, remote });
   const takeUp = createTakeUp({ store, open, threads, interrupts, approvals, appServer, clock, explain });
   const events = createEvents(store, clock, tally);
-  const runs = await buildRuns({ ...parts, gate, tally });
+  const runs = await buildRuns({ ...parts, gate, tally, marks });
   const status = createStatus({
     config, identity, store, clock, open, queue, runs, approvals, appServer, compat, figures, daemon, service,
   });
@@ -163,7 +164,26 @@ export async function buildParts(parts: PartsOptions): Promise<Parts> {
     approvals.stop();
     events.dispose();
   };
-  return { store, services, open, interrupts, gate, child, appServer, retention, tally, stalls, disposeEvents, remote };
+  return {
+    store, services, open, interrupts, gate, child, appServer, retention, marks, tally, stalls, disposeEvents, remote,
+  };
+}
+
+/** Who has to log in where is known of this machine alone. */
+function buildExplain(remote: boolean, env: NodeJS.ProcessEnv) {
+  return (outcome: TurnOutcome, turn: OpenTurn): TurnOutcome =>
+    (remote ? outcome : explainOutcome(outcome, turn, loginPlace(env)));
+}
+
+function buildMarks(store: CodexdStore, open: OpenTurns, approvals: Approvals): ReceiptMarks {
+  const marks = createReceiptMarks(store);
+  marks.watch(() => markedTurns(open, approvals));
+  return marks;
+}
+
+/** Not for somebody else's spawner: its processes are signalled through their own `kill` only. */
+function buildLeftovers({ clock, identity }: PartsOptions): Leftovers {
+  return createLeftovers({ processes: systemProcesses, clock, daemonId: identity.daemonId });
 }
 
 /** What the child's lives mean to parts that are made after it. */
@@ -233,13 +253,6 @@ function buildRetention(
       },
     },
   });
-}
-
-/** From this seq on the journal is kept: the receipts of open turns and runs are rebuilt from it. */
-export function oldestOpenSeq({ open, services }: Parts): number {
-  const turns = open.all().map(({ record }) => record.firstSeq);
-  const runs = services.runs.running().map(({ run }) => run.firstSeq ?? 0);
-  return Math.min(...[...turns, ...runs].filter((seq) => seq > 0));
 }
 
 /** The child before its first start, and in `exec` mode for ever. */

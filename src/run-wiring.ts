@@ -16,6 +16,8 @@ import { LIMITS } from "./core/limits.ts";
 import { NOTHING_STOPPED, type StopReport } from "./core/processes.ts";
 import { redact } from "./core/redact.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
+import type { ReceiptMarks } from "./service/receipt-marks.ts";
+import { watchRuns } from "./service/run-state.ts";
 import { createRuns, type Runs } from "./service/runs.ts";
 import type { CodexdStore } from "./service/tables.ts";
 import type { Tally } from "./service/tally.ts";
@@ -33,6 +35,7 @@ export interface RunWiring {
   readonly options: CodexdDaemonOptions;
   readonly gate: WorkGate;
   readonly tally: Tally;
+  readonly marks: ReceiptMarks;
 }
 
 export async function buildRuns({ options, ...wiring }: RunWiring): Promise<Runs> {
@@ -45,7 +48,7 @@ export async function buildRuns({ options, ...wiring }: RunWiring): Promise<Runs
   // a spawner of somebody else's a name may mean what it does not mean here.
   const command = options.spawner === undefined
     ? await resolveCommand(config.runs.command, env["PATH"], config.repoRoot) : null;
-  return createRuns({
+  const runs = createRuns({
     ...wiring, files, uuid,
     executor: options.runExecutor ?? ((request) => runCodexExec(
       { ...request, command: command ?? request.command },
@@ -56,6 +59,8 @@ export async function buildRuns({ options, ...wiring }: RunWiring): Promise<Runs
     endLeftovers: async (runId) => (recovery.copied ? NOTHING_STOPPED : endRun(runId, files, clock)),
     redact: (text) => redact(text, secrets()),
   });
+  watchRuns(wiring.marks, runs);
+  return runs;
 }
 
 async function endRun(runId: string, files: RunFiles, clock: Clock): Promise<StopReport> {

@@ -46,6 +46,7 @@ describe("defaults", () => {
         turnRegistryPath: `${stateDir}/turn-registry.json`,
         approvalRegistryPath: `${stateDir}/approval-registry.json`,
         answerRegistryPath: `${stateDir}/answer-registry.json`,
+        markRegistryPath: `${stateDir}/mark-registry.json`,
         uploadsDir: `${stateDir}/uploads`,
         runRegistryPath: `${stateDir}/run-registry.json`,
         recentEventsPath: `${stateDir}/recent-events.json`,

@@ -71,6 +71,7 @@ const FILES: readonly StateFile[] = [
     judge: counted("approvals"),
   },
   { name: "answer-registry.json", path: ({ config }) => config.paths.answerRegistryPath, judge: counted("answers") },
+  { name: "mark-registry.json", path: ({ config }) => config.paths.markRegistryPath, judge: counted("marks") },
   { name: "run-registry.json", path: ({ config }) => config.paths.runRegistryPath, judge: counted("runs") },
   { name: "recent-events.json", path: ({ config }) => config.paths.recentEventsPath, judge: counted("events") },
   { name: "events.jsonl", path: ({ config }) => config.paths.structuredEventLogPath, judge: judgeJournal },

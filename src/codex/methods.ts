@@ -5,8 +5,10 @@
 
 import { isObject } from "../base/decode.ts";
 import { EMBEDDED_AGENT } from "../core/embedded-agent.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { SandboxMode, SessionRecord, ThreadProfile, ThreadSettings } from "../core/records.ts";
 import type { TurnOverrides } from "../core/requests.ts";
+import { idOf } from "./notifications.ts";
 
 export type { TurnOverrides } from "../core/requests.ts";
 
@@ -84,9 +86,8 @@ export function turnStartParams(
 /** @returns undefined when the answer names no thread. */
 export function readThreadFacts(result: unknown): ThreadFacts | undefined {
   if (!isObject(result) || !isObject(result["thread"])) return undefined;
-  const threadId = textOf(result["thread"]["id"]);
+  const threadId = idOf(result["thread"]["id"]);
   if (threadId === null) return undefined;
-  const policy = result["approvalPolicy"];
   return {
     threadId,
     cwd: textOf(result["cwd"]),
@@ -94,14 +95,14 @@ export function readThreadFacts(result: unknown): ThreadFacts | undefined {
     modelProvider: textOf(result["modelProvider"]),
     serviceTier: textOf(result["serviceTier"]),
     reasoningEffort: textOf(result["reasoningEffort"]),
-    approvalPolicy: typeof policy === "string" || isObject(policy) ? policy : null,
+    approvalPolicy: policyOf(result["approvalPolicy"]),
     sandbox: sandboxModeOf(result["sandbox"]),
   };
 }
 
 /** The id in the answer of turn/start, or in a `turn` member of a notification. */
 export function readTurnId(result: unknown): string | null {
-  return isObject(result) && isObject(result["turn"]) ? textOf(result["turn"]["id"]) : null;
+  return isObject(result) && isObject(result["turn"]) ? idOf(result["turn"]["id"]) : null;
 }
 
 const MODE_OF_POLICY: ReadonlyMap<unknown, SandboxMode> = new Map<unknown, SandboxMode>([
@@ -131,6 +132,13 @@ function compact(params: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null && value !== undefined));
 }
 
+/** A setting that no record has room for is not known. */
 function textOf(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
+  return typeof value === "string" && value.length <= LIMITS.pathBytesMax ? value : null;
+}
+
+/** A policy as records keep it: a word or an object, no longer than a caller's may be. Null for what is neither. */
+export function policyOf(value: unknown): string | Record<string, unknown> | null {
+  if (!isObject(value)) return textOf(value);
+  return JSON.stringify(value).length <= LIMITS.policyBytesMax ? value : null;
 }

@@ -5,6 +5,7 @@
 
 import { isObject } from "../base/decode.ts";
 import type { EventDetail, EventDraft, EventLevel, EventType } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 
 export interface Notification {
   readonly method: string;
@@ -86,17 +87,22 @@ export function toEvent(notification: Notification, sessionId: string | null): E
 /** The thread that a notification is about, wherever it says so. */
 export function threadIdOf(params: Record<string, unknown>): string | null {
   const direct = params["threadId"];
-  if (typeof direct === "string") return direct;
+  if (typeof direct === "string") return idOf(direct);
   const thread = params["thread"];
-  return isObject(thread) && typeof thread["id"] === "string" ? thread["id"] : null;
+  return isObject(thread) ? idOf(thread["id"]) : null;
 }
 
 /** The turn that a notification is about, wherever it says so. */
 export function turnIdOf(params: Record<string, unknown>): string | null {
   const direct = params["turnId"];
-  if (typeof direct === "string") return direct;
+  if (typeof direct === "string") return idOf(direct);
   const turn = params["turn"];
-  return isObject(turn) && typeof turn["id"] === "string" ? turn["id"] : null;
+  return isObject(turn) ? idOf(turn["id"]) : null;
+}
+
+/** An id of Codex's; null for what is none, which a text that is much too long is not either. */
+export function idOf(value: unknown): string | null {
+  return typeof value === "string" && value.length <= LIMITS.codexIdCharsMax ? value : null;
 }
 
 function wholeNotification({ method, params, emittedAtMs }: Notification, sessionId: string | null): EventDraft {

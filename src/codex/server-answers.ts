@@ -132,6 +132,9 @@ export function isWithheld({ answers }: Result): boolean {
 /** As `redact` has it. */
 const WITHHELD = "[redacted]";
 
+/** The shortest answer that is withheld. */
+export const WITHHELD_ANSWER: Readonly<Result> = { answers: { secret: { answers: [WITHHELD] } } };
+
 function rowOf(method: string): Row {
   const row = ROWS.get(method);
   assert(row !== undefined, `nobody is asked ${method}`);

@@ -65,7 +65,7 @@ export interface ApprovalRecord extends ApprovalFacts {
   readonly itemId: string | null;
   /** The app-server's method. */
   readonly method: string;
-  /** As they came; of one that is over without what is long, and then with `truncated`. */
+  /** As they came; of one that is over and was very long without what is long, and then with `truncated`. */
   readonly params: Readonly<Record<string, unknown>>;
   /** The id by which Codex waits for the answer; the app-server counts them from 0 in each of its lives. */
   readonly requestId: number | string;
@@ -86,7 +86,12 @@ export interface ApprovalRecord extends ApprovalFacts {
    * `answer_lost`, …).
    */
   readonly orphanedBy: string | null;
+  /** Only there where the record is kept, never where it is told: which parts of a long one lie in files. */
+  readonly beside?: readonly ApprovalPart[];
 }
+
+/** `longQuestion` goes when the approval is over, `question` stays with it. */
+export type ApprovalPart = "question" | "longQuestion" | "answer";
 
 /** Exactly one of the two. */
 export interface DecideApprovalInput {

@@ -25,6 +25,8 @@ export const CLIENT_LIMITS = {
   clientReconnect: { firstMs: 100, mostMs: 10 * SECOND, jitter: 0.5 },
   /** A daemon ends within `shutdownMs`; who waits for it waits a little longer. */
   clientShutdownMs: 25 * SECOND,
+  /** Below the API's own bound (`idempotencyKeyCharsMax`): `send` makes several keys of one by adding a word to it. */
+  clientKeyCharsMax: 200,
   /** Of a command's output at its end, the last ones: who wants it whole finds it in the events. */
   sendOutputLinesMax: 10,
   sendOutputLineCharsMax: 200,

@@ -30,6 +30,7 @@ export interface CodexdPaths {
   readonly runRegistryPath: string;
   readonly approvalRegistryPath: string;
   readonly answerRegistryPath: string;
+  readonly markRegistryPath: string;
   /** Uploaded images, one folder a session. */
   readonly uploadsDir: string;
   readonly recentEventsPath: string;

@@ -3,8 +3,8 @@
 // Deliberately not whole requests (service/inputs.ts, run-inputs.ts). Invariant: what passes here can stand in a
 // command line or name a file without becoming anything else: no leading dash, no NUL, no relative path.
 
-import { DecodeError, described, mismatch, record, string, type Decoder } from "../base/decode.ts";
-import { mapSchema, STRING_SCHEMA } from "../base/json-schema.ts";
+import { anyObject, DecodeError, described, mismatch, record, string, type Decoder } from "../base/decode.ts";
+import { ANY_OBJECT_SCHEMA, mapSchema, STRING_SCHEMA } from "../base/json-schema.ts";
 import { LIMITS } from "./limits.ts";
 
 /** Model, profile and their like reach command lines and files elsewhere, so their alphabet is closed. */
@@ -22,8 +22,20 @@ export const absolutePath: Decoder<string> = described((value: unknown, path: st
   if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) {
     throw mismatch(path, value, "an absolute path");
   }
+  if (Buffer.byteLength(value) > LIMITS.pathBytesMax) {
+    throw new DecodeError(path, `must be at most ${LIMITS.pathBytesMax} bytes`);
+  }
   return value;
-}, { type: "string", pattern: "^/" });
+}, { type: "string", pattern: "^/", maxLength: LIMITS.pathBytesMax });
+
+/** An object that Codex takes as a policy, at most `LIMITS.policyBytesMax` bytes as JSON. */
+export const policy: Decoder<Record<string, unknown>> = described((value: unknown, path: string) => {
+  const members = anyObject(value, path);
+  if (Buffer.byteLength(JSON.stringify(members)) > LIMITS.policyBytesMax) {
+    throw new DecodeError(path, `must be at most ${LIMITS.policyBytesMax} bytes of JSON`);
+  }
+  return members;
+}, ANY_OBJECT_SCHEMA);
 
 /** A map of strings, at most `LIMITS.metadataBytesMax` bytes as JSON. */
 export const metadata: Decoder<Record<string, string>> = described((value: unknown, path: string) => {

@@ -14,6 +14,8 @@ export interface KeptAnswer {
   readonly createdAt: string;
   /** What the use case gave, without what a repetition brings again. */
   readonly result: Readonly<Record<string, unknown>>;
+  /** Only there where the result is long, and lies in a file. */
+  readonly beside?: readonly ["result"];
 }
 
 export function keptAnswerId({ key, createdAt }: Pick<KeptAnswer, "key" | "createdAt">): string {

@@ -3,6 +3,7 @@
 // Times are in milliseconds, sizes in the unit that the name ends in; a limit of another's is named with its owner.
 
 import { CLIENT_LIMITS } from "./client-limits.ts";
+import { RECORD_LIMITS } from "./record-limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -68,6 +69,8 @@ export const LIMITS = {
   /** What waits for a remote app-server that does not read; a call that does not fit fails. */
   remoteSendBytesMax: 64 * MIB,
   bearerFileBytesMax: 4 * KIB,
+  /** identity.json, daemon-state.json, token: far above what codexd writes; what is larger is somebody else's. */
+  smallFileBytesMax: MIB,
   /** Threads that are resumed at a time when a remote app-server is back. */
   takeUpsMax: 8,
   /** How far back a turn is looked for in the history of its thread. */
@@ -95,10 +98,13 @@ export const LIMITS = {
   eventDetailBytesMax: 4 * MIB,
   journalBatchBytesMax: 4 * MIB,
   journalSegmentBytes: 32 * MIB,
-  /** A turn that runs for days keeps its events, for its receipt, until the journal is so many times its size. */
+  /** What a receipt is still to be read back from stays until the journal is so many times its size. */
   journalKeptTimes: 2,
   /** Of a journal that is to be small: each close of a segment writes the checkpoints. */
   journalSegmentBytesMin: 64 * KIB,
+  /** A line that comes right behind others waits so long for company, or until there is so much of it. */
+  journalPaceMs: 1,
+  journalPaceBytes: 32 * KIB,
   journalSyncMs: SECOND,
   seqCeilingStep: 1_000_000,
   checkpointMs: SECOND,
@@ -157,12 +163,18 @@ export const LIMITS = {
    */
   wsPongsWaitingMax: 1024,
   wsCloseMs: 2 * SECOND,
+  /** How long one that was cut off may take to read why: it had stopped reading, and costs `streamGivenBytes`. */
+  wsSlowCloseMs: 2 * 60 * SECOND,
   /** A slow reader has this long above the soft bound, none above the hard one. */
   streamSoftBytes: MIB,
   streamSoftMs: 10 * SECOND,
   streamHardBytes: 8 * MIB,
   /** A replay goes on when its reader has no more than this before it. */
   streamDrainedBytes: 256 * KIB,
+  /** Of what waits, the socket's: it cannot be taken back, so one that is cut off has to read it before it is told. */
+  streamGivenBytes: 256 * KIB,
+  /** All readers of one edge together, bytes that several wait for counted once; beyond it the slowest go. */
+  streamsHeldBytesMax: 48 * MIB,
   /** Messages that a client may send before it has had its `hello`. */
   wsEarlyMessagesMax: 64,
   streamHeartbeatMs: 20 * SECOND,
@@ -171,6 +183,8 @@ export const LIMITS = {
   /** How soon a reader of Server-Sent Events comes back: a daemon that is started again serves within a second. */
   sseRetryMs: SECOND,
   replayChunkBytes: 256 * KIB,
+  /** The newest events stay in memory, once for all readers: who is so little behind is served without reading. */
+  recentBatchBytesMax: 4 * MIB,
 
   /** How long a run that was sent SIGINT may take before it is killed: `codex exec` ends within 25 ms. */
   runStopGraceMs: 5 * SECOND,
@@ -182,14 +196,6 @@ export const LIMITS = {
   runLineBytesMax: 16 * MIB,
   /** What a record holds of stdout, of stderr and of the printed objects; the output files hold all of it. */
   runTextBytesMax: 64 * KIB,
-  /** Prompts and inputs over this lie in a file beside the line. */
-  inlineInputBytesMax: 16 * KIB,
-  /** A turn's answer, diff and work together; over this they do too, but for what lists show of them. */
-  inlineTurnResultBytesMax: 8 * KIB,
-  /** Results over this lie in a file beside the line: 10,000 of them are in memory, and in each checkpoint. */
-  inlineResultBytesMax: 1536,
-  /** What is kept inline of a prompt and a last message inside such a result: the record has both once already. */
-  inlineExcerptBytesMax: KIB,
   /** A run that was told to end and whose executor does not answer by then is ended in the records without it. */
   runGiveUpMs: 12 * SECOND,
   /** Output of a run that waits for the disk; above it no more is read of it. */
@@ -222,12 +228,6 @@ export const LIMITS = {
   agentSampleDepthMax: 16,
   agentSampleNodesMax: 1000,
 
-  /** Of the diffs in one approval's record together: 10,000 of them are in memory, and in each checkpoint. */
-  approvalDiffCharsMax: 64 * KIB,
-  /** Of what else is long in one that is over (its params, its command), each for itself; the item has it whole. */
-  approvalOverCharsMax: 16 * KIB,
-  /** Of an approval's one line for a person. */
-  approvalSummaryCharsMax: 200,
   /** How long a decision waits for an app-server that runs elsewhere to be back and to have asked again. */
   approvalAskedAgainMs: 10 * SECOND,
   /** Items that Codex may ask about and that have not ended, diffs included; beyond it the oldest is given up. */
@@ -240,16 +240,8 @@ export const LIMITS = {
   approvalRuleCommandCharsMax: 64 * KIB,
   /** The file system is asked for each path: a change of more of them is left to a person. */
   approvalRulePathsMax: 1000,
-  /** Commands and file changes in one receipt: a turn that runs for days must not grow without bound. */
-  receiptItemsMax: 10_000,
-  /** Of one command in a receipt; what is longer is a script, and whole in the event of its item. */
-  receiptCommandCharsMax: 16 * KIB,
-  /** Of all commands in a receipt: the room of hundreds of long ones; behind that each is cut to what is below. */
-  receiptCommandsCharsMax: 4 * MIB,
-  /** Enough to know a command by. */
-  receiptCommandCharsKept: 256,
-  /** Of a receipt's diff, which is in memory and in each checkpoint; what is longer is cut behind a line. */
-  receiptDiffCharsMax: MIB,
+  /** Bytes of the journal between two marks of the receipts under way: a start reads twice as much of it at most. */
+  receiptMarkBytes: 16 * MIB,
   /** Between two looks at what is quiet: who asks for less asks for a busy loop. */
   stallCheckMs: 100,
   /** Turns that have ended with a command still running, whose late end is still taken into the receipt. */
@@ -280,13 +272,6 @@ export const LIMITS = {
   /** When a queued turn that could not be submitted is tried again, should nothing say sooner that it can be. */
   queuedTurnRetryMs: SECOND,
 
-  /** First answers that are kept by their Idempotency-Key, the newest ones, and for how long. */
-  keptAnswersMax: 10_000,
-  keptAnswerMs: 24 * 60 * 60 * SECOND,
-  idempotencyKeyCharsMax: 255,
-  /** A member of a session that is longer is left out of a kept answer, and put back from the session's own record. */
-  keptMemberCharsMax: KIB,
-
   recentEventDetailCharsMax: 4 * KIB,
   finalMessageEventCharsMax: 4 * KIB,
   snapshotRecords: 50,
@@ -296,5 +281,6 @@ export const LIMITS = {
 
   /** Node fires a longer timer at once. */
   timerMsMax: 2_147_483_647,
+  ...RECORD_LIMITS,
   ...CLIENT_LIMITS,
 } as const;

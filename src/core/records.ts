@@ -56,6 +56,8 @@ export interface SessionRecord extends ThreadSettings {
   readonly profile: ThreadProfile;
   /** True once Codex has ended a turn on `threadId`: before that a restart may lose the thread. */
   readonly threadDurable: boolean;
+  /** Only there where the record is kept, never where it is told: what is long in the profile lies in a file. */
+  readonly beside?: readonly ["profile"];
 }
 
 export const TURN_STATUSES = ["queued", "inProgress", "completed", "failed", "interrupted"] as const;

@@ -22,6 +22,14 @@ interface OpenCommand {
 /** Changed in place: thousands of commands pass through a long turn, and what is kept of each is all that it costs. */
 type Command = { -readonly [K in keyof CommandReceipt]: CommandReceipt[K] };
 
+/** All that a log goes by, as plain JSON; lists of what it keeps by item, in its order. */
+export interface WorkLogState {
+  readonly plan: readonly PlanStep[] | null;
+  readonly commands: ReadonlyArray<readonly [itemId: string, command: Readonly<Command>]>;
+  readonly open: ReadonlyArray<readonly [itemId: string, open: Readonly<OpenCommand>]>;
+  readonly changes: ReadonlyArray<readonly [itemId: string, changes: readonly FileChangeReceipt[]]>;
+}
+
 export class WorkLog {
   /** The newest one. */
   plan: readonly PlanStep[] | null = null;
@@ -33,6 +41,29 @@ export class WorkLog {
   #chars = 0;
   /** Most commands run where the one before did: the text is kept once. */
   #cwd: string | null = null;
+
+  /** A log that goes on where the one that has given the state stood. */
+  static of({ plan, commands, open, changes }: WorkLogState): WorkLog {
+    const log = new WorkLog();
+    log.plan = plan;
+    for (const [itemId, command] of commands) log.#keep(itemId, { ...command });
+    for (const [itemId, how] of open) log.#open.set(itemId, { ...how });
+    for (const [itemId, kept] of changes) {
+      log.#changes.set(itemId, kept);
+      log.#changeCount += kept.length;
+    }
+    return log;
+  }
+
+  /** Copies of what is changed in place; the rest is shared. */
+  state(): WorkLogState {
+    return {
+      plan: this.plan,
+      commands: [...this.#commands].map(([itemId, command]) => [itemId, { ...command }]),
+      open: [...this.#open].map(([itemId, open]) => [itemId, { ...open }]),
+      changes: [...this.#changes],
+    };
+  }
 
   /** @param runs it is known to have a process, so that no later question can mean that it has not begun. */
   beginCommand(itemId: string, facts: CommandFacts, runs: boolean): void {
@@ -138,13 +169,16 @@ export class WorkLog {
   /** Undefined for one that is there already, or does not fit. */
   #add(itemId: string, { command, cwd }: CommandFacts): Command | undefined {
     if (this.#commands.has(itemId) || this.#commands.size >= LIMITS.receiptItemsMax) return undefined;
-    if (cwd !== this.#cwd) this.#cwd = cwd;
     const room = Math.max(LIMITS.receiptCommandsCharsMax - this.#chars, LIMITS.receiptCommandCharsKept);
-    const text = cutCommand(command, room);
-    this.#chars += text.length;
-    const added: Command = { command: text, cwd: this.#cwd, exitCode: null, durationMs: null };
-    this.#commands.set(itemId, added);
-    return added;
+    return this.#keep(itemId, { command: cutCommand(command, room), cwd, exitCode: null, durationMs: null });
+  }
+
+  #keep(itemId: string, kept: Command): Command {
+    if (kept.cwd !== this.#cwd) this.#cwd = kept.cwd;
+    kept.cwd = this.#cwd;
+    this.#chars += kept.command.length;
+    this.#commands.set(itemId, kept);
+    return kept;
   }
 }
 

@@ -14,7 +14,7 @@ import {
 
 /** By the names under which `ref` finds them. */
 export const APPROVAL_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
-  Approval: record<ApprovalRecord>("A question that Codex has asked, and what became of it.", {
+  Approval: record<Omit<ApprovalRecord, "beside">>("A question that Codex has asked, and what became of it.", {
     approvalId: TEXT,
     kind: words(APPROVAL_KINDS),
     sessionId: TEXT_OR_NULL,

@@ -122,9 +122,12 @@ function resultOf(name: string): JsonSchema {
   }));
 }
 
+const PROFILE = "What the thread was asked for; null where it was left to Codex. In snapshots instructions and " +
+  "config are null too where they are long: the session itself has them.";
+
 /** By the names under which `ref` finds them. */
 export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
-  Session: record<SessionRecord>("codexd's durable handle on one Codex thread.", {
+  Session: record<Omit<SessionRecord, "beside">>("codexd's durable handle on one Codex thread.", {
     sessionId: TEXT,
     purpose: words(SESSION_PURPOSES),
     threadId: TEXT_OR_NULL,
@@ -141,7 +144,7 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     profile: ref("ThreadProfile"),
     threadDurable: FLAG,
   }),
-  ThreadProfile: record<ThreadProfile>("What the thread was asked for; null where it was left to Codex.", {
+  ThreadProfile: record<ThreadProfile>(PROFILE, {
     ...THREAD_SETTINGS,
     sandboxPolicy: ANY_OBJECT_OR_NULL,
     personality: TEXT_OR_NULL,

@@ -22,6 +22,7 @@ const PATHS: { readonly [K in keyof CodexdPaths]: JsonSchema } = {
   turnRegistryPath: TEXT,
   approvalRegistryPath: TEXT,
   answerRegistryPath: TEXT,
+  markRegistryPath: TEXT,
   uploadsDir: TEXT,
   runRegistryPath: TEXT,
   recentEventsPath: TEXT,

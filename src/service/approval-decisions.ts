@@ -12,6 +12,7 @@ import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 import type { ApprovalLedger, LiveApproval } from "./approval-ledger.ts";
+import { readApproval, requireQuestion } from "./approval-parts.ts";
 import { standsError } from "./approval-records.ts";
 import type { CodexdStore } from "./tables.ts";
 import { within } from "./wait.ts";
@@ -42,11 +43,13 @@ export function createDecide(options: DecisionsOptions): Decide {
     if (stands.status !== "pending") throw standsError(stands, turnOf(store, stands));
   };
 
-  const commit = async (live: LiveApproval, { decision, result: answer }: Answer): Promise<ApprovalRecord> => {
+  const commit = async (
+    live: LiveApproval, asked: ApprovalRecord, { decision, result: answer }: Answer,
+  ): Promise<ApprovalRecord> => {
     const { approvalId } = live;
-    const result = shownAnswer(ledger.recordOf(live), answer);
+    const result = shownAnswer(asked, answer);
     const decided = { decision, decidedBy: "client", rule: null, result } as const;
-    let stands: ApprovalRecord | undefined;
+    let stands: boolean;
     try {
       stands = await ledger.commit(live, decided, answer);
     } catch (error) {
@@ -54,8 +57,8 @@ export function createDecide(options: DecisionsOptions): Decide {
       onUndone(live);
       throw error;
     }
-    if (stands?.result !== result) await refuseLate(approvalId);
-    return requireApproval(store, approvalId);
+    if (!stands) await refuseLate(approvalId);
+    return readApproval(store, requireApproval(store, approvalId));
   };
 
   /** False when Codex has not asked again in time. */
@@ -75,10 +78,15 @@ export function createDecide(options: DecisionsOptions): Decide {
     requireOne(input);
     for (;;) {
       if (requireApproval(store, approvalId).status !== "pending") await refuseLate(approvalId);
-      const answer = readAnswer(requireApproval(store, approvalId), input);
+      const approval = requireApproval(store, approvalId);
+      const asked = approval.beside === undefined ? approval
+        : await requireQuestion(store, approval, input.decision === "decline");
+      // Another may have decided while it was read.
+      if (requireApproval(store, approvalId) !== approval) continue;
+      const answer = readAnswer(asked, input);
       const live = ledger.get(approvalId);
       if (isStopped() || live === undefined) throw stopping();
-      if (ledger.isConnected(live)) return commit(live, answer);
+      if (ledger.isConnected(live)) return commit(live, asked, answer);
       // The child is gone, and its end only has not been told yet.
       if (!remote) ledger.orphan(live, ledger.lostReason());
       else if (gate.isDraining) throw stopping();

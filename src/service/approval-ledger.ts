@@ -35,8 +35,8 @@ export interface LiveApproval {
   writing: boolean;
   /** The answer has been given to the connection. */
   answered: boolean;
-  /** What Codex is to be told where the record must not hold it. */
-  secret: { readonly of: ApprovalRecord; readonly answer: Result } | null;
+  /** What Codex is to be told, all of it: the record as it is kept may lack what is secret, and what is long. */
+  given: { readonly of: ApprovalRecord; readonly answer: Result } | null;
   /** Its end is in the tally. */
   counted: boolean;
   expiry: Timer | undefined;
@@ -53,20 +53,23 @@ export interface ApprovalLedger {
   recordOf(live: LiveApproval): ApprovalRecord;
   /** Takes one up that is in the journal already: one that was answered with its turn, one that waits without. */
   restore(record: ApprovalRecord, root: TurnName | null): LiveApproval;
-  /** Writes a new one down. */
+  /** Writes a new one down; what is long in it is not in `recordOf`. */
   ask(record: ApprovalRecord, root: TurnName | null): LiveApproval;
   /** The connection that asked is there to be answered. */
   isConnected(live: LiveApproval): boolean;
   /**
-   * A client decides. Gives the record as it stands when that is written, whoever has decided it then.
+   * A client decides. Gives whether that stands when it is written: its turn may have ended meanwhile, or another
+   * client of Codex have answered first.
    *
    * @param answer what Codex is told: the `result`, or what that leaves out of it.
    */
-  commit(live: LiveApproval, decided: Decision, answer: Result): Promise<ApprovalRecord | undefined>;
+  commit(live: LiveApproval, decided: Decision, answer: Result): Promise<boolean>;
   /** Codexd decides by itself; the answer goes out when that is written. Without a `result` there is none to give. */
   resolve(live: LiveApproval, decided: Decision): void;
-  /** What stands was said in secret to an earlier daemon, and is not to be had any more. */
+  /** What stands was said to an earlier daemon, in secret or at length, and is not to be had (any more). */
   hasLostAnswer(live: LiveApproval): boolean;
+  /** A decision is on its way to the journal, and in its turn's receipt only when it is there. */
+  readonly isCommitting: boolean;
   /** Gives the answer that stands, where it is in the journal, to the connection that waits for it. */
   answer(live: LiveApproval): void;
   /** `receipt` is that of its turn where the turn is not open any more. */
@@ -97,6 +100,7 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
   const listeners = new Set<(approval: ApprovalRecord) => void>();
   /** Answers by the seq of their line, which grows: while the disk is full they wait for it. */
   const unwritten: Array<{ readonly seq: number; readonly send: () => void }> = [];
+  let committing = 0;
 
   store.subscribe(() => {
     while (unwritten[0] !== undefined && unwritten[0].seq <= store.headSeq) unwritten.shift()?.send();
@@ -111,7 +115,7 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
   const add = (record: ApprovalRecord, root: TurnName | null, answered: boolean): LiveApproval => {
     const { approvalId, requestId } = record;
     const added: LiveApproval = {
-      approvalId, requestId, root, generation: null, writing: false, answered, secret: null, counted: false,
+      approvalId, requestId, root, generation: null, writing: false, answered, given: null, counted: false,
       expiry: undefined, waiting: new Set(),
     };
     live.set(approvalId, added);
@@ -124,6 +128,12 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
     const same = byRequest.get(over.requestId);
     same?.delete(over);
     if (same?.size === 0) byRequest.delete(over.requestId);
+  };
+
+  const readAnswer = async (restored: LiveApproval, record: ApprovalRecord): Promise<void> => {
+    const { result: answer, beside = [] } = await store.readWhole("approval", record);
+    if (answer === null || beside.includes("answer") || isWithheld(answer)) return;
+    if (store.tables.approval.get(record.approvalId) === record) restored.given = { of: record, answer };
   };
 
   const isKept = ({ approvalId }: LiveApproval): boolean => store.tables.approval.get(approvalId) !== undefined;
@@ -161,7 +171,15 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
     get: (approvalId) => live.get(approvalId),
     recordOf,
     lostReason,
-    restore: (record, root) => add(record, root, root !== null),
+    get isCommitting() {
+      return committing > 0;
+    },
+    restore(record, root) {
+      const restored = add(record, root, root !== null);
+      // Codex asks again some time after a start: until this is read it counts as lost.
+      if (record.beside?.includes("answer") === true) void readAnswer(restored, record);
+      return restored;
+    },
 
     ask(record, root) {
       const draft = requestedEvent(record, root);
@@ -176,19 +194,22 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
     async commit(asked, decided, answer) {
       const record = resolvedRecord(recordOf(asked), { ...decided, decidedAt: isoTime(clock.now()) });
       const draft = resolvedEvent(record, asked.root);
-      asked.secret = answer === decided.result ? null : { of: record, answer };
+      const written = store.commit(draft, changesOf(record, draft));
+      const kept = recordOf(asked);
+      asked.given = { of: kept, answer };
       asked.writing = true;
+      committing += 1;
       try {
-        await store.commit(draft, changesOf(record, draft));
+        await written;
       } finally {
         asked.writing = false;
+        committing -= 1;
       }
-      // Its turn may have ended meanwhile, or another client of Codex have answered first.
-      if (store.tables.approval.get(asked.approvalId) === record) {
-        tell(asked, record, draft);
-        ledger.answer(asked);
-      }
-      return store.tables.approval.get(asked.approvalId);
+      const stands = (): boolean => store.tables.approval.get(asked.approvalId) === kept;
+      if (!stands()) return false;
+      tell(asked, record, draft);
+      ledger.answer(asked);
+      return stands();
     },
 
     resolve(asked, decided) {
@@ -196,29 +217,32 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
       const record = resolvedRecord(recordOf(asked), { ...decided, decidedAt: isoTime(clock.now()) });
       const draft = resolvedEvent(record, asked.root);
       const seq = store.append(draft, changesOf(record, draft));
+      const kept = recordOf(asked);
       tell(asked, record, draft);
       if (decided.result === null) return ledger.forget(asked);
+      asked.given = { of: kept, answer: decided.result };
       asked.writing = true;
       unwritten.push({
         seq,
         send: () => {
           asked.writing = false;
-          if (store.tables.approval.get(asked.approvalId) === record) ledger.answer(asked);
+          if (store.tables.approval.get(asked.approvalId) === kept) ledger.answer(asked);
         },
       });
     },
 
     hasLostAnswer(asked) {
       const record = recordOf(asked);
-      return record.result !== null && asked.secret?.of !== record && isWithheld(record.result);
+      const { result, beside = [] } = record;
+      return result !== null && asked.given?.of !== record && (isWithheld(result) || beside.includes("answer"));
     },
 
     answer(asked) {
       const record = recordOf(asked);
       const { requestId } = record;
-      const result = asked.secret?.of === record ? asked.secret.answer : record.result;
+      if (record.result === null) return;
+      const result = asked.given?.of === record ? asked.given.answer : record.result;
       const { current } = appServer();
-      if (result === null) return;
       if (current !== undefined && asked.generation === current.generation) {
         try {
           current.client.answer(requestId, result);

@@ -8,7 +8,8 @@ import type { ApprovalRecord } from "../core/approvals.ts";
 import type { Page } from "../core/records.ts";
 import { requireApproval } from "./approval-decisions.ts";
 import type { ApprovalLedger } from "./approval-ledger.ts";
-import { readPage } from "./pages.ts";
+import { readApproval } from "./approval-parts.ts";
+import { readPage, readWholePage } from "./pages.ts";
 import type { ApprovalService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession } from "./threads.ts";
@@ -59,7 +60,11 @@ export function createApprovalPages(
         const left = giveUpAt - clock.monotonic();
         if (page.records.length > 0 || left <= 0 || signal?.aborted === true || gate.isDraining) {
           await store.settled();
-          return page;
+          return readWholePage(page, {
+            idOf: ({ approvalId }) => approvalId,
+            isCut: ({ beside }) => beside !== undefined,
+            read: (approval) => readApproval(store, approval),
+          });
         }
         // A rule may have decided at once what came: then it is waited for the next.
         await changed(query, left, signal);
@@ -67,9 +72,13 @@ export function createApprovalPages(
     },
 
     async get(approvalId) {
-      const approval = requireApproval(store, approvalId);
-      await store.settled();
-      return approval;
+      for (;;) {
+        await store.settled();
+        const approval = requireApproval(store, approvalId);
+        const whole = await readApproval(store, approval);
+        // Decided while it was read, it may have lost what lay beside it.
+        if (whole === approval || requireApproval(store, approvalId) === approval) return whole;
+      }
     },
   };
 }

@@ -5,7 +5,6 @@
 import type { ApprovalFacts, ApprovalRecord } from "../core/approvals.ts";
 import { CodexdError } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
-import { LIMITS } from "../core/limits.ts";
 import type { TurnRecord } from "../core/records.ts";
 
 /** The turn whose receipt lists an approval: of a sub-agent's it is the one that the sub-agent works for. */
@@ -35,12 +34,12 @@ export function pendingRecord(request: AskedRequest, facts: ApprovalFacts): Appr
 }
 
 export function resolvedRecord(approval: ApprovalRecord, decided: Decided): ApprovalRecord {
-  return shortened({ ...approval, status: "resolved", ...decided });
+  return { ...undecided(approval), status: "resolved", ...decided };
 }
 
 /** A decision that has not reached Codex goes with it: it has changed nothing. */
 export function orphanedRecord(approval: ApprovalRecord, orphanedBy: string): ApprovalRecord {
-  return shortened({ ...approval, status: "orphaned", ...UNDECIDED, orphanedBy });
+  return { ...undecided(approval), status: "orphaned", ...UNDECIDED, orphanedBy };
 }
 
 /** `root` is null for an approval of no turn. */
@@ -94,36 +93,10 @@ export function standsError(approval: ApprovalRecord, turn: TurnRecord | undefin
   return new CodexdError("approval_resolved", message, { ...ids, decision, decidedBy, decidedAt, rule });
 }
 
-/** Thousands that are over are kept, in memory and in each checkpoint, and a model may ask with megabytes. */
-function shortened(approval: ApprovalRecord): ApprovalRecord {
-  const { params, command, permissions, questions, changes } = approval;
-  const room = LIMITS.approvalOverCharsMax;
-  return {
-    ...approval,
-    params: shortMembers(params),
-    command: command === null ? null : command.slice(0, room),
-    permissions: permissions === null ? null : shortMembers(permissions),
-    questions: questions === null ? null : shortList(questions, room),
-    changes: changes === null ? null : shortList(changes, 2 * LIMITS.approvalDiffCharsMax),
-  };
-}
-
-/** Without the members that there is no room for, which `truncated` says. */
-function shortMembers(members: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const entries = Object.entries(members);
-  const kept = shortList(entries, LIMITS.approvalOverCharsMax);
-  return kept.length === entries.length ? members : { ...Object.fromEntries(kept), truncated: true };
-}
-
-/** Those that there is room for as JSON, in their order. */
-function shortList<T>(values: readonly T[], chars: number): readonly T[] {
-  let room = chars;
-  return values.filter((value) => {
-    const { length } = JSON.stringify([value]);
-    if (length > room) return false;
-    room -= length;
-    return true;
-  });
+/** Without the answer that it may have had, which may lie beside it. */
+function undecided({ beside = [], ...approval }: ApprovalRecord): ApprovalRecord {
+  const left = beside.filter((part) => part !== "answer");
+  return left.length === 0 ? approval : { ...approval, beside: left };
 }
 
 function decisionWords({ decision, decidedBy, rule }: ApprovalRecord): string {

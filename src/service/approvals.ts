@@ -6,7 +6,7 @@
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
-import { threadIdOf, turnIdOf } from "../codex/notifications.ts";
+import { idOf, threadIdOf, turnIdOf } from "../codex/notifications.ts";
 import { declineOf } from "../codex/server-answers.ts";
 import { readApproval, UNSUPPORTED } from "../codex/server-requests.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
@@ -60,6 +60,8 @@ export interface Approvals extends ApprovalService {
   stop(): void;
   /** How many wait. */
   readonly pending: number;
+  /** A decision is being written: receipts do not have it yet. */
+  readonly isCommitting: boolean;
 }
 
 export interface ApprovalsOptions {
@@ -153,9 +155,10 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     if (ledger.recordOf(live).status !== "pending" && !live.writing) ledger.answer(live);
   };
 
-  const take = (live: LiveApproval): void => {
+  /** @param asked all of it, of which the record that is kept may have a part. */
+  const take = (live: LiveApproval, asked: ApprovalRecord): void => {
     live.generation = appServer().current?.generation ?? null;
-    const decided = judge(ledger.recordOf(live));
+    const decided = judge(asked);
     if (decided !== undefined) return ledger.resolve(live, decided);
     if (policy.timeoutMs !== null) expireAfter(live, policy.timeoutMs);
     for (const listener of [...pendingListeners]) listener(ledger.recordOf(live));
@@ -199,10 +202,11 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       // Only a person knows it: so it is another question, to be answered anew.
       if (before !== undefined) ledger.orphan(before, ANSWER_LOST);
       const item = threadId === null || itemId === null ? undefined : items.get(threadId, itemId);
-      const facts = readApproval(method, params, item);
+      const facts = isName(requestId) ? readApproval(method, params, item) : undefined;
       if (facts === undefined) return refuse(requestId, method, params);
       const approvalId = createId("approval", uuid);
-      take(ledger.ask(pendingRecord({ approvalId, sessionId, ...request }, facts), root));
+      const asked = pendingRecord({ approvalId, sessionId, ...request }, facts);
+      take(ledger.ask(asked, root), asked);
     },
 
     told(method, params) {
@@ -240,6 +244,10 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     get pending() {
       return pendingRecords(ledger).length;
     },
+
+    get isCommitting() {
+      return ledger.isCommitting;
+    },
   };
 }
 
@@ -251,8 +259,12 @@ function inherited({ disconnected, resumed, unheardThreads, threadEnded, abandon
 
 /** Codex calls the item by its id, and the call of a tool by a name of its own. */
 function itemIdOf({ itemId, callId }: Record<string, unknown>): string | null {
-  if (typeof itemId === "string") return itemId;
-  return typeof callId === "string" ? callId : null;
+  return idOf(typeof itemId === "string" ? itemId : callId);
+}
+
+/** One that no record has room for is no id. */
+function isName(requestId: RpcId): boolean {
+  return typeof requestId === "number" || idOf(requestId) !== null;
 }
 
 /** A daemon that stops has its turns ended by Codex, which then says no more than that they have. */

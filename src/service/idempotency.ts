@@ -10,6 +10,7 @@ import type { EventDetail } from "../core/event.ts";
 import { keptAnswerId, type KeptAnswer } from "../core/kept-answer.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Changes } from "../store/types.ts";
+import { readKeptResult } from "./answer-parts.ts";
 import type { KeptForm } from "./kept-forms.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 
@@ -157,7 +158,8 @@ export function createIdempotency(store: CodexdStore, clock: Pick<Clock, "now">)
       for (let record = look(request); record !== undefined; record = look(request)) {
         await store.settled();
         // A full disk may have undone it in this moment.
-        if (find(request.key) === record) return { result: form.unpack(record.result, store), replayed: true };
+        if (find(request.key) !== record) continue;
+        return { result: await form.unpack(await readKeptResult(store, record), store), replayed: true };
       }
       const entry = begin(request);
       const keeping = keepingOf(entry, form);

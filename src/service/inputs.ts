@@ -3,10 +3,10 @@
 // Invariant: every field of a request is here and nowhere else; an unknown one is refused by name.
 
 import {
-  anyObject, array, boolean, described, either, integer, nonEmptyString, object, oneOf, optional, required, string,
-  type Decoder,
+  anyObject, array, boolean, described, either, integer, isObject, nonEmptyString, object, oneOf, optional, required,
+  string, type Decoder,
 } from "../base/decode.ts";
-import { absolutePath, metadata, word } from "../core/input-fields.ts";
+import { absolutePath, metadata, policy, word } from "../core/input-fields.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy } from "../core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
@@ -14,7 +14,11 @@ import { INPUT_ITEM_SCHEMA } from "./input-items.ts";
 
 export type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
 
-export const approvalPolicy: Decoder<ApprovalPolicy> = either(word, anyObject, "a policy's name or an object");
+const namedPolicy = either(word, anyObject, "a policy's name or an object");
+
+export const approvalPolicy: Decoder<ApprovalPolicy> = described(
+  (value: unknown, path: string) => (isObject(value) ? policy : namedPolicy)(value, path), namedPolicy.schema ?? {},
+);
 
 const turnInput: Decoder<string | Array<Record<string, unknown>>> = either(
   nonEmptyString,
@@ -47,7 +51,7 @@ export const decodeStartTurn: Decoder<StartTurnInput> = object<StartTurnInput>({
   expectedTurnId: optional(nonEmptyString),
   whenBusy: optional(oneOf("reject", "queue", "steer")),
   approvalPolicy: optional(approvalPolicy),
-  sandboxPolicy: optional(anyObject),
+  sandboxPolicy: optional(policy),
   cwd: optional(absolutePath),
   model: optional(word),
   effort: optional(word),

@@ -10,11 +10,14 @@ import type { SessionRecord, ThreadProfile } from "../core/records.ts";
 import type { AcceptedTurn, UploadRecord } from "../core/requests.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
 import { queuedRecord } from "./run-records.ts";
+import { LONG_OF_PROFILE, readSession, toldSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
+
+type KnownRecords = Pick<CodexdStore, "tables" | "readWhole">;
 
 export interface KeptForm<R extends object> {
   pack(result: R): Readonly<Record<string, unknown>>;
-  unpack(kept: Readonly<Record<string, unknown>>, store: Pick<CodexdStore, "tables">): R;
+  unpack(kept: Readonly<Record<string, unknown>>, store: KnownRecords): R | Promise<R>;
   /** What an event about the answer names. */
   idsOf(result: R): EventDetail;
 }
@@ -26,16 +29,17 @@ export interface CreatedSession {
 
 export const CREATED_SESSION: KeptForm<CreatedSession> = {
   pack: ({ session, created }) => ({ session: withoutLong(session), created }),
-  unpack: ({ session, created }, store) => ({ session: withLong(session, store), created: created === true }),
+  unpack: async ({ session, created }, store) =>
+    ({ session: await withLong(session, store), created: created === true }),
   idsOf: ({ session: { sessionId, threadId } }) => ({ sessionId, threadId }),
 };
 
 /** Of the acceptance alone: neither how the turn ended nor what it waits for is part of it. */
 export const ACCEPTED_TURN: KeptForm<AcceptedTurn> = {
   pack: ({ session, submissionId, turnId }) => ({ session: withoutLong(session), submissionId, turnId }),
-  unpack: ({ session, submissionId, turnId }, store) => ({
-    session: withLong(session, store), submissionId: submissionId as string | null, turnId: turnId as string | null,
-    turn: null, approvals: [],
+  unpack: async ({ session, submissionId, turnId }, store) => ({
+    session: await withLong(session, store),
+    submissionId: submissionId as string | null, turnId: turnId as string | null, turn: null, approvals: [],
   }),
   idsOf: ({ session: { sessionId, threadId }, submissionId, turnId }) =>
     ({ sessionId, threadId, submissionId, turnId }),
@@ -77,9 +81,6 @@ export const BEGUN_WORK: KeptForm<BegunWork> = {
   idsOf: ({ turnId = null, threadId }) => ({ turnId, threadId }),
 };
 
-/** What a caller may have made long, and no later turn changes. */
-const LONG_OF_PROFILE = ["baseInstructions", "developerInstructions", "config"] as const;
-
 /** Null stands where something was left out, and where nothing is: the session's record knows which. */
 type KeptSession = Omit<SessionRecord, "metadata"> & { readonly metadata: SessionRecord["metadata"] | null };
 
@@ -87,13 +88,14 @@ function withoutLong(session: SessionRecord): KeptSession {
   const profile: Record<string, unknown> = { ...session.profile };
   for (const name of LONG_OF_PROFILE) if (isLong(profile[name])) profile[name] = null;
   const metadata = isLong(session.metadata) ? null : session.metadata;
-  return { ...session, metadata, profile: profile as unknown as ThreadProfile };
+  return { ...toldSession(session), metadata, profile: profile as unknown as ThreadProfile };
 }
 
 /** Of a session whose record has gone since, what was left out is not known any more. */
-function withLong(kept: unknown, { tables }: Pick<CodexdStore, "tables">): SessionRecord {
+async function withLong(kept: unknown, store: KnownRecords): Promise<SessionRecord> {
   const session = kept as KeptSession;
-  const now = tables.session.get(session.sessionId);
+  const found = store.tables.session.get(session.sessionId);
+  const now = found === undefined ? undefined : await readSession(store, found);
   const profile: Record<string, unknown> = { ...session.profile };
   for (const name of LONG_OF_PROFILE) profile[name] ??= now?.profile[name] ?? null;
   const metadata = session.metadata ?? now?.metadata ?? {};

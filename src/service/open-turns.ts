@@ -8,13 +8,15 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { EventDraft } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { SessionRecord, TokenUsage, TurnLiveness, TurnRecord } from "../core/records.ts";
+import { turnKey, type SessionRecord, type TokenUsage, type TurnLiveness, type TurnRecord } from "../core/records.ts";
 import type { AcceptedTurn } from "../core/requests.ts";
+import { turnMarkId } from "../core/receipt-mark.ts";
 import type { Changes } from "../store/types.ts";
 import type { Keeping } from "./idempotency.ts";
 import { createLateTurns } from "./late-turns.ts";
 import { livenessOf } from "./liveness.ts";
 import { createOpenTurn, type Opening, type OpenTurn, type SessionChange, type TurnOutcome } from "./open-turn.ts";
+import { markGone } from "./receipt-marks.ts";
 import { NO_TOKENS, receiptFields, type Receipt } from "./receipts.ts";
 import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
@@ -240,9 +242,9 @@ export function createOpenTurns(
       };
       store.append(finishedEvent(record, outcome.status), (seq) => {
         record = { ...record, lastSeq: seq };
-        const changes = session === undefined
-          ? { put: { turn: record } }
-          : { put: { turn: record, session: sessionAfter(session, record, outcome.byCodex === true, now) } };
+        const after = session === undefined ? {}
+          : { session: sessionAfter(session, record, outcome.byCodex === true, now) };
+        const changes = { put: { turn: record, ...after }, ...markGone(store, turnMarkId(turnKey(record))) };
         return unanswered?.withdrawn(changes) ?? changes;
       });
       late.keep(record, turn.receipt.work.running(), turn.receipt.approvals.pending);

@@ -2,6 +2,7 @@
 // Nothing is kept between pages: a record that comes or goes in between moves no other from its place.
 
 import { CodexdError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { Page } from "../core/records.ts";
 
 /**
@@ -30,4 +31,26 @@ export function readPage<R>(
     throw new CodexdError("bad_request", `cursor: there is no record ${JSON.stringify(cursor)}; leave it out to begin`);
   }
   return { records, nextCursor: null };
+}
+
+/**
+ * The page with what lies beside its records. It ends where that is more than `LIMITS.recordPageBytesMax` together,
+ * behind its first record at the earliest, and the next one goes on there.
+ *
+ * @param isCut something of the record lies beside it.
+ */
+export async function readWholePage<R>(
+  page: Page<R>,
+  { idOf, isCut, read }: { idOf(record: R): string; isCut(record: R): boolean; read(record: R): Promise<R> },
+): Promise<Page<R>> {
+  const records: R[] = [];
+  let room: number = LIMITS.recordPageBytesMax;
+  for (const record of page.records) {
+    const whole = isCut(record) ? await read(record) : record;
+    if (whole !== record) room -= Buffer.byteLength(JSON.stringify(whole));
+    const last = records.at(-1);
+    if (room < 0 && last !== undefined) return { records, nextCursor: idOf(last) };
+    records.push(whole);
+  }
+  return { records, nextCursor: page.nextCursor };
 }

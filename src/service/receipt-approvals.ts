@@ -9,7 +9,7 @@ import { LIMITS } from "../core/limits.ts";
 import type { WorkLog } from "../core/work-log.ts";
 
 export interface ApprovalLog {
-  /** In the order in which they were asked; `LIMITS.receiptItemsMax` at most. */
+  /** In the order in which they were asked; `LIMITS.receiptApprovalsMax` at most. */
   readonly asked: Map<string, ApprovalReceipt>;
   readonly pending: Set<string>;
 }
@@ -32,7 +32,7 @@ export function noteApproval(
   if (type === "approval.requested") {
     pending.add(approvalId);
     if (item !== null) work.holdCommand(item);
-    if (asked.size >= LIMITS.receiptItemsMax) return;
+    if (asked.size >= LIMITS.receiptApprovalsMax) return;
     asked.set(approvalId, { approvalId, kind: detail["kind"] as ApprovalKind, decision: null, decidedBy: null });
     return;
   }

@@ -29,7 +29,7 @@ export interface Receipt {
   started: boolean;
   /** Codex's id of the turn, once it has begun. */
   turnId: string | null;
-  /** As Codex told it last, whole. */
+  /** As Codex told it last; cut where it is too long. */
   diff: string | null;
   readonly work: WorkLog;
   readonly approvals: ApprovalLog;
@@ -55,7 +55,7 @@ export function receiptFields({ finalMessage, error, tokenUsage, diff, work, app
     finalMessage,
     error,
     tokenUsage,
-    diff: diff === null ? null : cutDiff(diff),
+    diff,
     plan: work.plan,
     commands: work.commands(),
     fileChanges: work.fileChanges(),
@@ -94,7 +94,7 @@ const OBSERVERS: ReadonlyMap<string, Observer> = new Map<string, Observer>([
     if (Array.isArray(plan)) receipt.work.plan = readPlan(plan);
   }],
   ["app-server.turn.diff.updated", (receipt, { diff }) => {
-    if (typeof diff === "string") receipt.diff = diff;
+    if (typeof diff === "string") receipt.diff = cutDiff(diff);
   }],
   ["app-server.turn.usage.updated", takeUsage],
   ["app-server.turn.error", (receipt, detail) => {
@@ -201,7 +201,8 @@ function readUsage(value: unknown): TokenUsage | undefined {
 }
 
 function countOf(value: unknown): number {
-  return typeof value === "number" ? value : 0;
+  // JSON's 1e999 is Infinity, which no record can hold.
+  return Number.isFinite(value) ? Number(value) : 0;
 }
 
 function subtract(total: TokenUsage, part: TokenUsage): TokenUsage {

@@ -8,9 +8,12 @@
 import { isoTime, type Clock } from "../base/clock.ts";
 import type { CodexdEvent, EventDetail } from "../core/event.ts";
 import { decodeEntry, isDelta } from "../core/event.ts";
-import type { TurnRecord } from "../core/records.ts";
+import { turnMarkId } from "../core/receipt-mark.ts";
+import { turnKey, type TurnRecord } from "../core/records.ts";
 import type { Approvals } from "./approvals.ts";
 import type { OpenTurns, TurnOutcome } from "./open-turns.ts";
+import { markGone } from "./receipt-marks.ts";
+import { readReceiptState } from "./receipt-state.ts";
 import { createReceipt, observe, outcomeStatus, ownTurnError, type Receipt } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
@@ -58,12 +61,12 @@ function reopen(store: CodexdStore, turn: TurnRecord, receipt: Receipt, { open, 
 }
 
 function endAbandoned(
-  store: CodexdStore, clock: Clock, turn: TurnRecord, { receipt, end }: ReadBack,
+  store: CodexdStore, clock: Clock, turn: TurnRecord, { receipt, end, fromSeq }: ReadBack,
 ): TurnOutcome["status"] {
   const submitted = turn.turnId === null;
   const message = submitted
     ? "the daemon died after the turn was submitted and before Codex had answered; it is not sent again"
-    : `the daemon died while the turn ran${whatIsMissing(store, turn)}`;
+    : `the daemon died while the turn ran${whatIsMissing(store, fromSeq)}`;
   const now = isoTime(clock.now());
   const status = end?.status ?? "interrupted";
   const reason = submitted ? "not_answered" : "daemon_restarted";
@@ -75,21 +78,33 @@ function endAbandoned(
   const session = store.tables.session.get(turn.sessionId);
   store.append(finishedEvent(ended, ended.status), (seq) => {
     const record = { ...ended, lastSeq: seq };
-    if (session === undefined) return { put: { turn: record } };
-    return { put: { turn: record, session: sessionAfter(session, record, end !== null, now) } };
+    const after = session === undefined ? {} : { session: sessionAfter(session, record, end !== null, now) };
+    return { put: { turn: record, ...after }, ...markGone(store, turnMarkId(turnKey(record))) };
   });
   return status;
 }
 
-/** A turn that runs for very long outlives its first events. */
-function whatIsMissing({ oldestSeq }: CodexdStore, { firstSeq }: TurnRecord): string {
-  return firstSeq >= oldestSeq ? "" : `; what it had done before event ${oldestSeq} is not in the journal any more`;
+/** A turn that runs for very long outlives its first events; its mark may have been taken away by somebody. */
+function whatIsMissing({ oldestSeq }: CodexdStore, fromSeq: number): string {
+  return fromSeq >= oldestSeq ? "" : `; what it had done before event ${oldestSeq} is not in the journal any more`;
 }
 
 interface ReadBack {
   readonly receipt: Receipt;
+  /** Events before it are in the receipt already. */
+  readonly fromSeq: number;
   /** Codex had ended the turn, and the daemon died before it wrote so: its clients have seen the end. */
   end: { readonly status: TurnOutcome["status"]; readonly at: string } | null;
+}
+
+/** Where its mark stands; where it has none that can be read, at its beginning. */
+async function beginOf(store: CodexdStore, turn: TurnRecord): Promise<ReadBack> {
+  const mark = store.tables.mark.get(turnMarkId(turnKey(turn)));
+  const receipt = mark === undefined ? undefined : readReceiptState((await store.readWhole("mark", mark)).state);
+  if (mark === undefined || receipt === undefined) {
+    return { receipt: createReceipt(), fromSeq: turn.firstSeq, end: null };
+  }
+  return { receipt, fromSeq: mark.seq, end: null };
 }
 
 /** Also of what was too large for the event. */
@@ -100,22 +115,22 @@ export async function wholeDetail(store: CodexdStore, { seq, detail }: CodexdEve
 }
 
 /**
- * What the stream had said of each of the turns, by their records, in one pass: their events lie between the beginning
- * of the first one and the end of the journal.
+ * What the stream had said of each of the turns, by their records, in one pass: what their marks do not hold lies
+ * between the oldest of these and the end of the journal.
  */
 async function readBack(store: CodexdStore, turns: readonly TurnRecord[]): Promise<Map<TurnRecord, ReadBack>> {
   const found = new Map<TurnRecord, ReadBack>();
   const byTurn = new Map<unknown, TurnRecord>();
   const threads = new Set<string | null>();
   for (const turn of turns) {
-    found.set(turn, { receipt: createReceipt(), end: null });
+    found.set(turn, await beginOf(store, turn));
     if (turn.turnId === null) continue;
     byTurn.set(turn.turnId, turn);
     threads.add(turn.threadId);
   }
   if (byTurn.size === 0) return found;
-  const firstSeq = Math.min(...[...byTurn.values()].map((turn) => turn.firstSeq));
-  for await (const batch of store.replay(firstSeq - 1)) {
+  const fromSeq = Math.min(...[...byTurn.values()].map((turn) => found.get(turn)?.fromSeq ?? turn.firstSeq));
+  for await (const batch of store.replay(fromSeq - 1)) {
     for (const entry of batch.entries) {
       // Its sub-agents ask on threads of their own, and in turns of their own.
       const isAsked = entry.type.startsWith("approval.");
@@ -125,7 +140,8 @@ async function readBack(store: CodexdStore, turns: readonly TurnRecord[]): Promi
       const { type, createdAt } = event;
       const turn = byTurn.get(event.detail.turnId) ?? (isAsked ? byTurn.get(event.detail["rootTurnId"]) : undefined);
       const of = turn === undefined ? undefined : found.get(turn);
-      if (turn === undefined || of === undefined || (entry.threadId !== turn.threadId && !isAsked)) continue;
+      if (turn === undefined || of === undefined || entry.seq < of.fromSeq) continue;
+      if (entry.threadId !== turn.threadId && !isAsked) continue;
       const detail = await wholeDetail(store, event);
       observe(of.receipt, type, detail);
       if (type === "app-server.turn.completed") of.end = { status: outcomeStatus(detail["status"]), at: createdAt };

@@ -39,8 +39,8 @@ interface Kind<R> {
   readonly restMs?: number;
 }
 
-/** Answers that are kept by a key go by rules of their own (idempotency.ts). */
-type Retained = Exclude<keyof CodexdTables, "answer">;
+/** Answers that are kept by a key go by rules of their own (idempotency.ts); a mark goes with the end of its work. */
+type Retained = Exclude<keyof CodexdTables, "answer" | "mark">;
 
 const KINDS: { readonly [K in Retained]: Kind<CodexdTables[K]> } = {
   turn: {

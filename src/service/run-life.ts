@@ -18,6 +18,8 @@ import type { OutputFile } from "../store/output-file.ts";
 import type { RunFiles } from "../store/run-files.ts";
 import { failure, readOutcome, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
 import { createRunPulse, type RunPulse } from "./run-liveness.ts";
+import { NO_MARKS, type ReceiptMarks } from "./receipt-marks.ts";
+import { runState, type RunState } from "./run-state.ts";
 import { createRunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -28,6 +30,8 @@ export interface RunLife {
   readonly ended: Promise<RunEnd>;
   /** What the process does now. */
   readonly pulse: RunPulse;
+  /** What is heard of it so far, as its recovery would have read it from the journal; null when it is over. */
+  state(): RunState | null;
   /** Ends the run; the first reason counts. */
   stop(reason: StopReason): void;
 }
@@ -45,6 +49,8 @@ export interface RunLifeOptions {
   readonly redact: (text: string) => string;
   /** More of the output is there to be read. */
   readonly onOutput: () => void;
+  /** @see IngestOptions.marks */
+  readonly marks?: Pick<ReceiptMarks, "next"> | undefined;
 }
 
 const STOPPED: Record<StopReason, string> = {
@@ -53,7 +59,7 @@ const STOPPED: Record<StopReason, string> = {
 };
 
 export function startRunLife(options: RunLifeOptions): RunLife {
-  const { run, store, files, clock, redact } = options;
+  const { run, store, files, clock, redact, marks = NO_MARKS } = options;
   const abort = new AbortController();
   const stopped = createDeferred<void>();
   const gaveUp = createDeferred<RunOutcome>();
@@ -64,19 +70,25 @@ export function startRunLife(options: RunLifeOptions): RunLife {
   let why: StopReason | null = null;
   let over = false;
   let threadId: string | null = null;
+  let said: string | null = null;
+  /** As it stands on the events of items, which is what can be read back. */
+  let toldThreadId: string | null = null;
   const work = createRunWork(options.request.outputSchema);
   const pulse = createRunPulse(clock);
 
   const onEvent = (event: unknown): void => {
     if (over || !isObject(event)) return;
-    work.note(event);
-    pulse.note(event);
     const { type, item, thread_id: thread } = event;
     if (type === "thread.started" && typeof thread === "string") threadId = thread;
-    if (typeof type !== "string" || !type.startsWith("item.") || !isObject(item)) return;
-    store.append(itemEvent(run, type, item, threadId));
+    const isItem = typeof type === "string" && type.startsWith("item.") && isObject(item);
+    if (isItem) store.append(itemEvent(run, type, item, threadId), marks.next());
+    work.note(event);
+    pulse.note(event);
+    if (!isItem) return;
+    toldThreadId = threadId;
     const { type: kind, text } = item;
     if (type !== "item.completed" || kind !== "agent_message" || typeof text !== "string") return;
+    said = text;
     outputs.message.write(Buffer.from(`${text}\n`));
   };
 
@@ -134,6 +146,7 @@ export function startRunLife(options: RunLifeOptions): RunLife {
   return {
     ended: live(),
     pulse,
+    state: () => (over ? null : runState(work.state(), said, toldThreadId)),
     stop(reason) {
       if (why !== null) return;
       why = reason;

@@ -16,6 +16,9 @@ import type {
 /** A request as it lies beside the line: all that the executor is asked for. */
 export type StoredRequest = Omit<StartRunInput, "sessionId" | "metadata" | "waitMs"> & { readonly cwd: string };
 
+/** Of what an error says, as much as of an answer. */
+const ERROR_BYTES_MAX = LIMITS.finalMessageEventCharsMax;
+
 /** How a run has ended. */
 export interface RunEnd {
   readonly status: Extract<RunStatus, "completed" | "failed" | "cancelled">;
@@ -39,6 +42,8 @@ export interface RunWhole {
   readonly result: RunRecord["result"];
   /** Left out of files that an older codexd has written. */
   readonly work?: WorkReceipt;
+  /** Left out where the record has it whole. */
+  readonly error?: RunRecord["error"];
 }
 
 export function queuedRecord(
@@ -75,7 +80,7 @@ export function endedRecord(
     status: end.status,
     updatedAt: now,
     finishedAt: now,
-    error: end.error,
+    error: end.error === null ? null : { ...end.error, message: cutText(end.error.message, ERROR_BYTES_MAX) },
     summary: summary === null ? null : cutText(summary, LIMITS.finalMessageEventCharsMax),
     finalMessage,
     exitCode,
@@ -85,7 +90,8 @@ export function endedRecord(
   const isShort = hasWholePrompt(run) && Buffer.byteLength(finalMessage ?? "") <= LIMITS.inlineInputBytesMax &&
     Buffer.byteLength(JSON.stringify(both)) <= LIMITS.inlineResultBytesMax;
   const isShortWork = Buffer.byteLength(JSON.stringify(work)) <= LIMITS.inlineResultBytesMax;
-  if (isShort && isShortWork) return { record, whole: null };
+  const isShortError = record.error?.message === end.error?.message;
+  if (isShort && isShortWork && isShortError) return { record, whole: null };
   const cut = { finalMessage: cutOrNull(finalMessage, LIMITS.inlineInputBytesMax), result: cutResult(both) };
   return {
     record: {
@@ -94,19 +100,20 @@ export function endedRecord(
       // Its error stays, so that a value that is only elsewhere is not taken for one that did not parse.
       ...(isShortWork ? {} : { ...NO_WORK, structuredOutputError: work.structuredOutputError }),
     },
-    whole: { prompt, finalMessage, result: both, work },
+    whole: { prompt, finalMessage, result: both, work, ...(isShortError ? {} : { error: end.error }) },
   };
 }
 
 /** The record with what was cut from it put back. */
 export function withWhole(run: RunRecord, whole: Record<string, unknown>): RunRecord {
-  const { prompt, finalMessage, result, work } = whole as unknown as Partial<RunWhole>;
+  const { prompt, finalMessage, result, work, error } = whole as unknown as Partial<RunWhole>;
   return {
     ...run,
     ...work,
     prompt: prompt ?? run.prompt,
     finalMessage: finalMessage ?? run.finalMessage,
     result: result ?? run.result,
+    error: error ?? run.error,
   };
 }
 

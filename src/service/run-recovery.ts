@@ -10,11 +10,14 @@ import { foldExecEvent, NO_PROGRESS, type ExecProgress } from "../codex/exec-eve
 import { errorMessage } from "../core/errors.ts";
 import { decodeEntry } from "../core/event.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import { runMarkId } from "../core/receipt-mark.ts";
 import type { RunRecord } from "../core/runs.ts";
 import type { RunFiles } from "../store/run-files.ts";
+import { markGone } from "./receipt-marks.ts";
 import { wholeDetail } from "./recovery.ts";
 import { endedEvent, endedRecord, ownEnd, type RunEnd, type RunWhole } from "./run-records.ts";
 import { dropSecrets, readRequest } from "./run-requests.ts";
+import { readRunState } from "./run-state.ts";
 import { createRunWork, type RunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
@@ -69,7 +72,7 @@ async function endAbandoned(
   };
   const { record, whole } = endedRecord(run, end, prompt, isoTime(clock.now()));
   if (whole !== null) await keepWhole(options, run.runId, whole);
-  store.append(endedEvent(record, end), { put: { run: record } });
+  store.append(endedEvent(record, end), { put: { run: record }, ...markGone(store, runMarkId(run.runId)) });
   tally.runs.failed += 1;
 }
 
@@ -77,23 +80,22 @@ async function endAbandoned(
 interface Heard {
   readonly work: RunWork;
   readonly prompt: string;
+  /** What was said before it is in here already. */
+  readonly fromSeq: number;
   progress: ExecProgress;
   threadId: string | null;
 }
 
-/** All of them in one pass: what they have printed lies between the first one's start and the end of the journal. */
-async function readBack({ store, files }: RunRecoveryOptions, runs: readonly RunRecord[]): Promise<Map<string, Heard>> {
+/** All of them in one pass: what their marks do not hold lies between the oldest of these and the journal's end. */
+async function readBack(options: RunRecoveryOptions, runs: readonly RunRecord[]): Promise<Map<string, Heard>> {
+  const { store } = options;
   const heard = new Map<string, Heard>();
-  for (const { runId, prompt } of runs) {
-    const request = await readRequest(files, runId);
-    const work = createRunWork(request?.outputSchema);
-    heard.set(runId, { work, prompt: request?.prompt ?? prompt, progress: NO_PROGRESS, threadId: null });
-  }
-  const firstSeq = Math.min(...runs.map((run) => run.firstSeq ?? 1));
-  for await (const batch of store.replay(firstSeq - 1)) {
+  for (const run of runs) heard.set(run.runId, await beginOf(options, run));
+  const fromSeq = Math.min(...[...heard.values()].map((of) => of.fromSeq));
+  for await (const batch of store.replay(fromSeq - 1)) {
     for (const entry of batch.entries) {
       const of = entry.type === "run.item" && entry.runId !== null ? heard.get(entry.runId) : undefined;
-      if (of === undefined) continue;
+      if (of === undefined || entry.seq < of.fromSeq) continue;
       const { item, itemEvent, threadId } = await wholeDetail(store, decodeEntry(batch, entry));
       of.work.note({ type: itemEvent, item });
       of.progress = foldExecEvent(of.progress, { type: itemEvent, item });
@@ -101,6 +103,20 @@ async function readBack({ store, files }: RunRecoveryOptions, runs: readonly Run
     }
   }
   return heard;
+}
+
+/** Where its mark stands; where it has none that can be read, at its beginning. */
+async function beginOf({ store, files }: RunRecoveryOptions, run: RunRecord): Promise<Heard> {
+  const request = await readRequest(files, run.runId);
+  const mark = store.tables.mark.get(runMarkId(run.runId));
+  const state = mark === undefined ? undefined : readRunState((await store.readWhole("mark", mark)).state);
+  return {
+    work: createRunWork(request?.outputSchema, state?.work),
+    prompt: request?.prompt ?? run.prompt,
+    fromSeq: mark === undefined || state === undefined ? run.firstSeq ?? 1 : mark.seq,
+    progress: { ...NO_PROGRESS, lastMessage: state?.said ?? null },
+    threadId: state?.threadId ?? null,
+  };
 }
 
 /** What lies there without a record: a crash came between the file and the line that names it, or that drops it. */

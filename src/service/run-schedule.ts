@@ -10,9 +10,11 @@ import type { CodexdConfig } from "../core/config.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
+import { runMarkId } from "../core/receipt-mark.ts";
 import type { RunExecutor, RunRecord } from "../core/runs.ts";
 import type { RunFiles } from "../store/run-files.ts";
 import { startRunLife, type RunLife, type StopReason } from "./run-life.ts";
+import { markGone, type ReceiptMarks } from "./receipt-marks.ts";
 import type { RunPulse } from "./run-liveness.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { endedEvent, endedRecord, ownEnd, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
@@ -52,6 +54,8 @@ export interface RunScheduleOptions {
   readonly log: Logger;
   /** Takes secrets out of text. */
   readonly redact: (text: string) => string;
+  /** @see IngestOptions.marks */
+  readonly marks?: Pick<ReceiptMarks, "next"> | undefined;
 }
 
 export interface RunSchedule {
@@ -67,7 +71,7 @@ export interface RunSchedule {
   /** What it does now; null where its process has not been started, or has ended. */
   pulse(runId: string): RunPulse | null;
   /** Those whose process has been started and has not ended. */
-  running(): Array<{ readonly run: RunRecord; readonly pulse: RunPulse }>;
+  running(): Array<{ readonly run: RunRecord } & Pick<RunLife, "pulse" | "state">>;
   recover(): Promise<void>;
   begin(): void;
   stop(): Promise<void>;
@@ -109,7 +113,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
     forget(run);
     run.record = record;
     try {
-      store.append(endedEvent(record, end), { put: { run: record } });
+      store.append(endedEvent(record, end), { put: { run: record }, ...markGone(store, runMarkId(runId)) });
     } finally {
       settle(run, end);
     }
@@ -134,7 +138,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
       return finish(run, ownEnd("failed", "request_lost", message), run.record.prompt);
     }
     run.life = startRunLife({
-      run: run.record, request, store, files, clock, log,
+      run: run.record, request, store, files, clock, log, marks: options.marks,
       command: { command: config.runs.command, commandArgs: config.runs.args },
       executor: options.executor,
       redact: options.redact,
@@ -247,7 +251,7 @@ export function createRunSchedule(options: RunScheduleOptions): RunSchedule {
 
     pulse: (runId) => open.get(runId)?.life?.pulse ?? null,
     running: () => [...open.values()].flatMap(({ record, life }) =>
-      life === null ? [] : [{ run: record, pulse: life.pulse }]),
+      life === null ? [] : [{ run: record, pulse: life.pulse, state: life.state }]),
 
     async recover() {
       await endAbandonedRuns(options);

@@ -7,7 +7,7 @@
 import { isObject } from "../base/decode.ts";
 import { noteExecEvent } from "../codex/exec-items.ts";
 import type { WorkReceipt } from "../core/records.ts";
-import { WorkLog } from "../core/work-log.ts";
+import { WorkLog, type WorkLogState } from "../core/work-log.ts";
 import type { RunEnd } from "./run-records.ts";
 import { readStructuredOutput } from "./structured-output.ts";
 
@@ -15,14 +15,17 @@ export interface RunWork {
   note(event: Record<string, unknown>): void;
   /** @param untold the printed objects, should the executor have told none of them while it ran. */
   receipt(status: RunEnd["status"], lastMessage: string | null, untold?: readonly unknown[]): WorkReceipt;
+  /** What it goes by, but for its schema. */
+  state(): WorkLogState;
 }
 
 const ENDED: Record<RunEnd["status"], string> = {
   completed: "the run was completed", failed: "the run failed", cancelled: "the run was cancelled",
 };
 
-export function createRunWork(outputSchema: unknown): RunWork {
-  const log = new WorkLog();
+/** @param from where an earlier one stood. */
+export function createRunWork(outputSchema: unknown, from?: WorkLogState): RunWork {
+  const log = from === undefined ? new WorkLog() : WorkLog.of(from);
   let isTold = false;
 
   const note = (event: Record<string, unknown>): void => {
@@ -32,6 +35,7 @@ export function createRunWork(outputSchema: unknown): RunWork {
 
   return {
     note,
+    state: () => log.state(),
     receipt(status, lastMessage, untold = []) {
       if (!isTold) untold.filter(isObject).forEach(note);
       return {

@@ -15,9 +15,10 @@ import type { Keeping } from "./idempotency.ts";
 import type { CreateSessionInput } from "./inputs.ts";
 import type { CreatedSession } from "./kept-forms.ts";
 import type { OpenTurns } from "./open-turns.ts";
-import { readPage } from "./pages.ts";
+import { readPage, readWholePage } from "./pages.ts";
 import type { SessionService, StopOutcome } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
+import { readSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession, type Threads } from "./threads.ts";
 import type { TurnQueue } from "./turn-queue.ts";
@@ -120,7 +121,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
         const found = await existing(input);
-        if (found !== undefined) return { session: found, created: false };
+        if (found !== undefined) return { session: await readSession(store, found), created: false };
         return { session: await make(input, keeping), created: true };
       });
     },
@@ -129,7 +130,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
         const found = await existing(input);
-        if (found !== undefined) return found;
+        if (found !== undefined) return readSession(store, found);
         gate.assertOpen();
         const session = draft(input);
         await write("session.registered", session);
@@ -146,28 +147,33 @@ export function createSessions(options: SessionsOptions): Sessions {
           (status === null || session.status === status) && (purpose === null || session.purpose === purpose),
       });
       await store.settled();
-      return page;
+      return readWholePage(page, {
+        idOf: ({ sessionId }) => sessionId,
+        isCut: ({ beside }) => beside !== undefined,
+        read: (session) => readSession(store, session),
+      });
     },
 
     async get(sessionId) {
       const session = requireSession(store, sessionId);
       const recentEvents = store.recentEvents().filter((event: CodexdEvent) => event.detail.sessionId === sessionId);
       await store.settled();
-      return { session, recentEvents };
+      return { session: await readSession(store, session), recentEvents };
     },
 
     async interrupt(sessionId) {
       const outcome = await stop(requireSession(store, sessionId));
       const session = requireSession(store, sessionId);
       await store.settled();
-      return { session, ...outcome };
+      return { session: await readSession(store, session), ...outcome };
     },
 
     async close(sessionId) {
       const session = requireSession(store, sessionId);
       if (session.status === "closed") {
         await store.settled();
-        return { session, turn: null, queuedTurns: [], stopped: [], survived: [] };
+        const whole = await readSession(store, session);
+        return { session: whole, turn: null, queuedTurns: [], stopped: [], survived: [] };
       }
       let outcome = await stop(session);
       // A turn that came in while the first one ended is ended too; after that the record refuses more.
@@ -191,14 +197,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (input.threadId === undefined) await threads.start(server, base, record);
     else await threads.resume(server, input.threadId, base, record);
     await written;
-    return keeping?.kept?.session ?? requireSession(store, base.sessionId);
+    return keeping?.kept?.session ?? readSession(store, requireSession(store, base.sessionId));
   }
 
   async function closeNow(sessionId: string, turn: TurnRecord | null): Promise<SessionRecord> {
     const session = requireSession(store, sessionId);
     if (session.status === "closed") {
       await store.settled();
-      return session;
+      return readSession(store, session);
     }
     const { threadId, purpose } = session;
     const closed: SessionRecord = { ...session, status: "closed", updatedAt: isoTime(clock.now()) };
@@ -206,7 +212,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     const detail = { sessionId, threadId, purpose };
     await store.commit({ level: "info", type: "session.closed", message, detail }, { put: { session: closed } });
     await options.onClosed?.(sessionId);
-    return closed;
+    return readSession(store, closed);
   }
 }
 

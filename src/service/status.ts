@@ -14,6 +14,7 @@ import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import { countKept } from "./retention.ts";
 import type { Runs } from "./runs.ts";
 import type { StatusService } from "./services.ts";
+import { toldSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
 
 export type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
@@ -45,7 +46,7 @@ export function createStatus(options: StatusOptions): StatusService {
   const { config, identity, store, open, appServer, compat } = options;
 
   const snapshot = (): StatusSnapshot => {
-    const sessions = newest(store.tables.session.newestFirst());
+    const sessions = newest(store.tables.session.newestFirst()).map(toldSession);
     const runs = newest(store.tables.run.newestFirst());
     const events = store.recentEvents();
     return {

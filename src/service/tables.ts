@@ -4,9 +4,14 @@
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { CodexdPaths } from "../core/config.ts";
 import { keptAnswerId, type KeptAnswer } from "../core/kept-answer.ts";
+import type { ReceiptMark } from "../core/receipt-mark.ts";
 import type { RunRecord } from "../core/runs.ts";
 import { NO_WORK, turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { Store, TableSpec } from "../store/types.ts";
+import { MARK_PARTS } from "./mark-parts.ts";
+import { ANSWER_PARTS } from "./answer-parts.ts";
+import { APPROVAL_PARTS } from "./approval-parts.ts";
+import { SESSION_PARTS } from "./session-parts.ts";
 import { TURN_PARTS } from "./turn-parts.ts";
 
 export type CodexdTables = {
@@ -15,13 +20,17 @@ export type CodexdTables = {
   readonly run: RunRecord;
   readonly approval: ApprovalRecord;
   readonly answer: KeptAnswer;
+  readonly mark: ReceiptMark;
 };
 
 export type CodexdStore = Store<CodexdTables>;
 
 export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTables]: TableSpec<CodexdTables[K]> } {
   return {
-    session: { path: paths.sessionRegistryPath, field: "sessions", idOf: (session) => session.sessionId },
+    session: {
+      path: paths.sessionRegistryPath, field: "sessions", idOf: (session) => session.sessionId,
+      beside: SESSION_PARTS,
+    },
     turn: {
       path: paths.turnRegistryPath, field: "turns", idOf: turnKey,
       complete: (turn) => completed(turn, TURN_SINCE),
@@ -33,8 +42,10 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
     },
     approval: {
       path: paths.approvalRegistryPath, field: "approvals", idOf: (approval) => approval.approvalId,
+      beside: APPROVAL_PARTS,
     },
-    answer: { path: paths.answerRegistryPath, field: "answers", idOf: keptAnswerId },
+    answer: { path: paths.answerRegistryPath, field: "answers", idOf: keptAnswerId, beside: ANSWER_PARTS },
+    mark: { path: paths.markRegistryPath, field: "marks", idOf: (mark) => mark.markId, beside: MARK_PARTS },
   };
 }
 

@@ -19,6 +19,7 @@ import type { Interrupts } from "./interrupts.ts";
 import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
 import { observe, outcomeStatus, ownTurnError } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
+import { requireWholeSession } from "./session-parts.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
 
 export interface TakeUp {
@@ -91,7 +92,7 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
       return turns;
     } catch (error) {
       if (refusalOf(error) !== "unknown_method") throw error;
-      const session = requireSession(store, turn.record.sessionId);
+      const session = await requireWholeSession(store, requireSession(store, turn.record.sessionId));
       const { excludeTurns: _, ...params } = threadResumeParams(threadId, session);
       return [...readResumedTurns(await server.client.threadResume(params))];
     }

@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { isObject } from "../base/decode.ts";
-import { sandboxModeOf, type TurnOverrides } from "../codex/methods.ts";
+import { policyOf, sandboxModeOf, type TurnOverrides } from "../codex/methods.ts";
 import type { SessionRecord } from "../core/records.ts";
 import { overridesChange } from "./turn-overrides.ts";
 
@@ -24,14 +24,15 @@ export function settingsTaken(
     model: differs(model, session.model),
     effort: differs(effort, session.reasoningEffort),
     personality: differs(personality, profile.personality),
-    sandboxPolicy: isTold(sandboxPolicy, session) ? undefined : sandboxPolicy,
+    sandboxPolicy: isTold(sandboxPolicy, session) ? undefined : policyOf(sandboxPolicy) ?? undefined,
   };
   const isNew = Object.values(told).some((value) => value !== undefined);
   return isNew ? overridesChange(told as TurnOverrides)(session) : undefined;
 }
 
 function differs(told: unknown, known: unknown): unknown {
-  return (typeof told === "string" || isObject(told)) && !isDeepStrictEqual(told, known) ? told : undefined;
+  const kept = policyOf(told);
+  return kept !== null && !isDeepStrictEqual(kept, known) ? kept : undefined;
 }
 
 /** Codex tells the members that were left out too. */

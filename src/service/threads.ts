@@ -15,6 +15,7 @@ import type { ThreadHolder } from "../core/processes.ts";
 import type { SessionRecord } from "../core/records.ts";
 import type { AppServerGate, RunningAppServer } from "./app-server.ts";
 import type { SessionIndex } from "./session-index.ts";
+import { requireWholeSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
 
 export interface Threads {
@@ -55,7 +56,8 @@ const LOCKED_RETRY_MS = 100;
 export function createThreads(options: ThreadsOptions): Threads {
   const { store, index, appServer, clock, defaultCwd, holderOf = async () => null } = options;
   const start: Threads["start"] = async (server, draft, record) => {
-    await server.client.threadStart(threadStartParams(draft.profile, defaultCwd), {
+    const { profile } = draft.beside === undefined ? draft : await requireWholeSession(store, draft);
+    await server.client.threadStart(threadStartParams(profile, defaultCwd), {
       onResult: (result) => take(server, "thread/start", result, record),
     });
   };
@@ -81,7 +83,8 @@ export function createThreads(options: ThreadsOptions): Threads {
 
   const resume: Threads["resume"] = async (server, threadId, draft, record) => {
     try {
-      await resumeWith(server, { ...threadResumeParams(threadId, draft), threadId }, record);
+      const session = draft.beside === undefined ? draft : await requireWholeSession(store, draft);
+      await resumeWith(server, { ...threadResumeParams(threadId, session), threadId }, record);
     } catch (error) {
       const facts = index.factsOf(threadId, server.generation);
       if (facts === undefined || refusalOf(error) !== "thread_without_turns") throw error;
@@ -90,7 +93,8 @@ export function createThreads(options: ThreadsOptions): Threads {
   };
 
   const load: Threads["load"] = async (server, threadId) => {
-    const session = index.sessionOn(threadId);
+    const known = index.sessionOn(threadId);
+    const session = known?.beside === undefined ? known : await requireWholeSession(store, known);
     const params = session === undefined ? { excludeTurns: true } : threadResumeParams(threadId, session);
     await resumeWith(server, { ...params, threadId }, () => undefined);
   };

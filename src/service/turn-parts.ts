@@ -1,4 +1,5 @@
-// What of a turn's record is too long for a line of the journal: a long input, and a long answer with its work.
+// What of a turn's record is too long for a line of the journal: a long input with the
+// settings that wait with it, and a long answer with its work.
 //
 // Pure: the store writes the parts beside the line and reads them back. Thousands of turns are in memory and in each
 // checkpoint, so what is kept of a long one is what lists show.
@@ -7,8 +8,9 @@
 // holds, keeps them.
 
 import { LIMITS } from "../core/limits.ts";
-import type { TurnPart, TurnRecord } from "../core/records.ts";
+import type { TurnError, TurnPart, TurnRecord } from "../core/records.ts";
 import type { BesideSpec } from "../store/types.ts";
+import { isLonger } from "./long-values.ts";
 import { cutText } from "./run-records.ts";
 
 /** Of each thing that lists show of a long turn: as much of an answer as the event of its end has. */
@@ -17,8 +19,8 @@ const EXCERPT_BYTES_MAX = LIMITS.finalMessageEventCharsMax;
 type PartFields = { readonly [P in TurnPart]: ReadonlyArray<keyof TurnRecord> };
 
 const FIELDS = {
-  input: ["input", "outputSchema"],
-  result: ["finalMessage", "structuredOutput", "diff", "plan", "commands", "fileChanges"],
+  input: ["input", "outputSchema", "queuedWith"],
+  result: ["finalMessage", "structuredOutput", "diff", "plan", "commands", "fileChanges", "error"],
 } as const satisfies PartFields;
 
 const BYTES_MAX: Readonly<Record<TurnPart, number>> = {
@@ -34,14 +36,15 @@ const HOLDS: Readonly<Record<TurnPart, (turn: TurnRecord) => boolean>> = {
 
 /** What stays of a part in the record. */
 const EXCERPTS: Readonly<Record<TurnPart, (turn: TurnRecord) => Partial<TurnRecord>>> = {
-  input: () => ({ input: null, outputSchema: null }),
-  result: ({ finalMessage, structuredOutput, plan }) => ({
+  input: ({ queuedWith }) => ({ input: null, outputSchema: null, ...shortSettings(queuedWith) }),
+  result: ({ finalMessage, structuredOutput, plan, error }) => ({
     finalMessage: finalMessage === null ? null : cutText(finalMessage, EXCERPT_BYTES_MAX),
     structuredOutput: isLonger(structuredOutput, EXCERPT_BYTES_MAX) ? null : structuredOutput,
     plan: isLonger(plan, EXCERPT_BYTES_MAX) ? null : plan,
     diff: null,
     commands: [],
     fileChanges: [],
+    error: error === null ? null : shortError(error),
   }),
 };
 
@@ -71,15 +74,28 @@ export const TURN_PARTS: BesideSpec<TurnRecord> = {
   partsOf: ({ beside = [] }) => beside,
 
   join({ beside = [], ...turn }, parts) {
-    const found = beside.flatMap((part) => FIELDS[part].map((name) => {
+    const found = beside.flatMap((part) => FIELDS[part].flatMap((name) => {
+      // It went when the turn began.
+      if (name === "queuedWith" && turn.queuedWith === undefined) return [];
       const fields = (parts[part] ?? {}) as Partial<TurnRecord>;
-      return [name, fields[name] ?? turn[name]] as const;
+      return [[name, fields[name] ?? turn[name]] as const];
     }));
     return { ...turn, ...Object.fromEntries(found) };
   },
 };
 
-function isLonger(value: unknown, bytes: number): boolean {
-  const json = JSON.stringify(value);
-  return json.length > bytes / 3 && Buffer.byteLength(json) > bytes;
+/** What takes effect on the session has bounds, and is needed when a daemon takes the queue over; a mode has none. */
+function shortSettings(queuedWith: TurnRecord["queuedWith"]): Partial<TurnRecord> {
+  if (queuedWith === undefined) return {};
+  const { collaborationMode: _, ...short } = queuedWith;
+  return { queuedWith: short };
+}
+
+function shortError({ message, reason, codexErrorInfo, additionalDetails }: TurnError): TurnError {
+  return {
+    message: cutText(message, EXCERPT_BYTES_MAX),
+    reason,
+    codexErrorInfo: isLonger(codexErrorInfo, EXCERPT_BYTES_MAX) ? null : codexErrorInfo,
+    additionalDetails: additionalDetails === null ? null : cutText(additionalDetails, EXCERPT_BYTES_MAX),
+  };
 }

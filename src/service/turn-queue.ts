@@ -104,11 +104,12 @@ export function createTurnQueue(options: TurnQueueOptions): TurnQueue {
   };
 
   const run = async (turn: OpenTurn): Promise<void> => {
-    const { sessionId, queuedWith = {} } = turn.record;
+    const { sessionId } = turn.record;
     try {
       // Long inputs wait in their files, not in memory.
-      const { input, outputSchema } = await store.readWhole("turn", turn.record);
-      const items = (input ?? []) as InputItem[];
+      const { input, outputSchema, queuedWith = {} } = await store.readWhole("turn", turn.record);
+      if (input === null) throw inputLost();
+      const items = input as readonly InputItem[] as InputItem[];
       // What it names may have gone while it waited, and Codex would tell the model alone.
       if (queuedWith.cwd !== undefined && !remote) await requireDirectory("cwd", queuedWith.cwd);
       await readItems({ sessionId, input: items }, requireSession(store, sessionId));
@@ -236,6 +237,11 @@ const WITHDRAWN: TurnOutcome = {
 const PASSING: ReadonlySet<string> = new Set([
   "child_restarted", "not_ready", "child_failed", "draining", "storage_full",
 ]);
+
+function inputLost(): CodexdError {
+  const message = "what the turn was asked cannot be read: its file in the logs directory is missing or damaged";
+  return new CodexdError("internal_error", message);
+}
 
 function tooManyError(sessionId: string): CodexdError {
   const max = LIMITS.queuedTurnsMax;

@@ -10,6 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED } from "../core/processes.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { AcceptedTurn } from "../core/requests.ts";
+import { readApproval } from "./approval-parts.ts";
 import { requireDirectory } from "./directories.ts";
 import type { Keeping } from "./idempotency.ts";
 import type { InputItems } from "./input-items.ts";
@@ -18,6 +19,7 @@ import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import type { TurnService } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
+import { readSession } from "./session-parts.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
 import { overridesChange, overridesOf } from "./turn-overrides.ts";
 import { acceptedTurn } from "./turn-records.ts";
@@ -141,8 +143,9 @@ export function createTurns(options: TurnsOptions): TurnService {
         await keeping.write(acceptedTurn(requireSession(store, input.sessionId), turn.record));
       }
       if (waitMs === undefined && keeping?.kept != null) {
+        const { kept } = keeping;
         await store.settled();
-        return keeping.kept;
+        return { ...kept, session: await readSession(store, kept.session) };
       }
       const approvals = waitMs === undefined ? [] : await wait(turn, waitMs, waitFor, signal);
       const ended = waitMs === undefined ? null : turn.ended.value;
@@ -150,7 +153,10 @@ export function createTurns(options: TurnsOptions): TurnService {
       const { submissionId, turnId } = turn.record;
       await store.settled();
       const whole = ended == null ? null : await store.readWhole("turn", ended);
-      return { session, submissionId, turnId, turn: whole, approvals };
+      return {
+        session: await readSession(store, session), submissionId, turnId, turn: whole,
+        approvals: await Promise.all(approvals.map((approval) => readApproval(store, approval))),
+      };
     },
 
     async get(id, waitMs, signal, waitFor = "end") {

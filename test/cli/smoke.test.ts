@@ -16,7 +16,8 @@ import { FAKE_CODEX_PATH } from "../support/fake-codex.ts";
 
 const FILES = [
   "identity.json", "daemon-state.json", "session-registry.json", "turn-registry.json", "approval-registry.json",
-  "answer-registry.json",  "run-registry.json", "recent-events.json", "events.jsonl", "token", "curl-header",
+  "answer-registry.json", "mark-registry.json", "run-registry.json", "recent-events.json", "events.jsonl",
+  "token", "curl-header",
 ];
 
 describe("a daemon that is well", () => {
@@ -142,7 +143,7 @@ describe("the command", () => {
       env: { BAA_CODEXD_STATE_DIR: path.join(cwd, "s"), BAA_CODEXD_LOCAL_API_BASE: "http://127.0.0.1:0" },
     });
     assert.equal(code, 0);
-    assert.match(out, /^(?:ok      \S+ +\S.*\n){14}$/);
+    assert.match(out, /^(?:ok      \S+ +\S.*\n){15}$/);
     assert.match(out, /^ok      identity\.json +dmn_\w+ on engine$/m);
     assert.ok(out.includes(`: ${process.execPath} ${FAKE_CODEX_PATH}\n`));
     assert.ok(existsSync(path.join(cwd, "s", "identity.json")) && existsSync(path.join(cwd, "l", "events.jsonl")));

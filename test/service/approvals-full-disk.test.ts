@@ -24,7 +24,7 @@ async function setUp() {
   const disk = new SimulatedDisk();
   const paths = {
     sessionRegistryPath: `${DIR}/s.json`, turnRegistryPath: `${DIR}/t.json`, runRegistryPath: `${DIR}/r.json`,
-    approvalRegistryPath: `${DIR}/a.json`, answerRegistryPath: `${DIR}/k.json`,
+    approvalRegistryPath: `${DIR}/a.json`, answerRegistryPath: `${DIR}/k.json`, markRegistryPath: `${DIR}/m.json`,
   } as CodexdPaths;
   const { store } = await openStore(
     { ...storeOptions({ clock }), tables: tableSpecs(paths), log: silentLogger }, disk.mount(),

@@ -1,4 +1,5 @@
-// What is kept of an approval once it is over: no secret that a person has told Codex, and little of what is long.
+// What is kept of an approval once it is over: no secret that a person has told Codex. What is long is in
+// approval-parts.test.ts.
 //
 // The store is in memory, so all that would be on disk can be looked through.
 
@@ -87,32 +88,13 @@ test("a secret that was lost with its daemon is asked for anew, and what stands 
   ]);
 });
 
-test("what is long is whole as long as it waits, and goes when it is over", async () => {
-  const { rig, ask, end } = await setUp();
-  const long = "x".repeat(LIMITS.approvalOverCharsMax);
-  const tool = ask(0, TOOL, { tool: "t", arguments: { text: long } });
-  assert.deepEqual(approvalOf(rig, tool).params["arguments"], { text: long });
-  await rig.approvals.decide(tool, { decision: "decline" });
-  const { threadId } = approvalOf(rig, tool);
-  assert.deepEqual(approvalOf(rig, tool).params, {
-    threadId, turnId: "turn-1", itemId: "call_0", tool: "t", truncated: true,
-  });
-
-  const command = ask(1, COMMAND, { command: `${long}y`, additionalPermissions: { fileSystem: { write: [long] } } });
-  const question = ask(2, ASK, { questions: [{ id: "a", question: long }, { id: "b", question: "?" }] });
-  end();
-  const over = approvalOf(rig, command);
-  assert.deepEqual([over.status, over.command, over.permissions], ["orphaned", long, { truncated: true }]);
-  assert.deepEqual(approvalOf(rig, question).questions, [{ id: "b", question: "?" }]);
-});
-
 test("what is not long stays as it was", async () => {
   const { rig, ask, threadId } = await setUp();
-  const changes = [{ path: "/x/a", kind: { type: "add" }, diff: "\n".repeat(LIMITS.approvalDiffCharsMax / 2) }];
+  const changes = [{ path: "/x/a", kind: { type: "add" }, diff: "\n".repeat(LIMITS.inlineApprovalBytesMax / 4) }];
   rig.say("item/started", { threadId, turnId: "turn-1", item: { type: "fileChange", id: "call_0", changes } });
   const ids = [
     ask(0, FILE_CHANGE), ask(1, COMMAND, { command: "ls", additionalPermissions: { network: null } }),
-    ask(2, ASK, QUESTIONS), ask(3, TOOL, { arguments: { text: "x".repeat(LIMITS.approvalOverCharsMax / 2) } }),
+    ask(2, ASK, QUESTIONS), ask(3, TOOL, { arguments: { text: "x".repeat(LIMITS.inlineApprovalBytesMax / 2) } }),
   ];
   for (const id of ids) {
     const { params, command, permissions, questions, changes: asked } = approvalOf(rig, id);

@@ -18,7 +18,7 @@ import { createFakeClock } from "../support/fake-clock.ts";
 
 const paths = {
   sessionRegistryPath: `${DIR}/s.json`, turnRegistryPath: `${DIR}/t.json`, runRegistryPath: `${DIR}/r.json`,
-  approvalRegistryPath: `${DIR}/a.json`, answerRegistryPath: `${DIR}/k.json`,
+  approvalRegistryPath: `${DIR}/a.json`, answerRegistryPath: `${DIR}/k.json`, markRegistryPath: `${DIR}/m.json`,
 } as CodexdPaths;
 
 async function open(disk: SimulatedDisk) {

@@ -146,7 +146,7 @@ test("of a call that waits the acceptance is kept, not the receipt", async () =>
   assert.deepEqual(await start(sessionId, { waitMs: 60_000 }), accepted);
 });
 
-test("what is long in a session is not kept twice, and comes back from its record", () => {
+test("what is long in a session is not kept twice, and comes back from its record", async () => {
   const store = createMemoryStore(createManualClock());
   const text = (chars: number): string => "x".repeat(chars - '""'.length);
   const most = LIMITS.keptMemberCharsMax;
@@ -163,7 +163,7 @@ test("what is long in a session is not kept twice, and comes back from its recor
   store.append({ level: "info", type: "session.closed", message: "", detail: {} }, {
     put: { session: { ...session, status: "closed" } },
   });
-  assert.equal(JSON.stringify(ACCEPTED_TURN.unpack(kept as never, store)), JSON.stringify(result));
+  assert.equal(JSON.stringify(await ACCEPTED_TURN.unpack(kept as never, store)), JSON.stringify(result));
 });
 
 test("a run is told as it was queued, of its id and what was asked; a thread without its turns", () => {

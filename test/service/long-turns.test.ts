@@ -48,7 +48,10 @@ test("one that waits is not held in memory, outlives the daemon, and is asked fo
   const before = createServiceRig({ clock });
   const { sessionId, threadId } = await before.session();
   await before.start(sessionId);
-  const asked = { sessionId, prompt: LONG, whenBusy: "queue" as const, outputSchema: { type: "object" } };
+  const collaborationMode = { mode: "plan", settings: { developer_instructions: LONG } };
+  const asked = {
+    sessionId, prompt: LONG, whenBusy: "queue" as const, outputSchema: { type: "object" }, collaborationMode,
+  };
   const { submissionId } = await before.turns.start(asked);
   assert.equal(before.queue.find(submissionId ?? "")?.record.input, null);
   assert.deepEqual((await before.turns.get(submissionId ?? "", 0)).input, INPUT);
@@ -60,7 +63,9 @@ test("one that waits is not held in memory, outlives the daemon, and is asked fo
   await rig.turns.get(submissionId ?? "", 0);
   await settle();
   const params = rig.codex.asked.filter(({ method }) => method === "turnStart").at(-1)?.params;
-  assert.deepEqual([params?.["input"], params?.["outputSchema"]], [INPUT, { type: "object" }]);
+  assert.deepEqual([params?.["input"], params?.["outputSchema"], params?.["collaborationMode"]], [
+    INPUT, { type: "object" }, collaborationMode,
+  ]);
   const turn = await rig.turns.get(submissionId ?? "", 0);
   assert.deepEqual([turn.status, turn.input, turn.threadId], ["inProgress", INPUT, threadId]);
 });

@@ -56,8 +56,8 @@ test("a sub-agent's question is the turn's; its items are not, whatever they are
 
 test("only so many questions are listed; those that wait are known all the same", () => {
   const receipt = createReceipt();
-  for (let n = 0; n <= LIMITS.receiptItemsMax; n += 1) observe(receipt, "approval.requested", asked(`apr_${n}`, null));
-  const most = LIMITS.receiptItemsMax;
+  const most = LIMITS.receiptApprovalsMax;
+  for (let n = 0; n <= most; n += 1) observe(receipt, "approval.requested", asked(`apr_${n}`, null));
   assert.deepEqual([receiptFields(receipt).approvals.length, receipt.approvals.pending.size], [most, most + 1]);
   observe(receipt, "approval.resolved", { ...asked(`apr_${most}`, null), decision: "accept", decidedBy: "client" });
   assert.deepEqual([receiptFields(receipt).approvals.length, receipt.approvals.pending.size], [most, most]);

@@ -26,7 +26,7 @@ const LIVES = 8;
 const PER_LIFE = 90;
 const SEGMENT = 64 * 1024;
 const JOURNAL_MAX = 8 * SEGMENT;
-const KINDS = ["session", "turn", "run", "approval", "answer"];
+const KINDS = ["session", "turn", "run", "approval", "answer", "mark"];
 const PATHS = Object.fromEntries(
   KINDS.map((kind) => [`${kind}RegistryPath`, path.join(DIR, `${kind}.json`)]),
 ) as unknown as CodexdPaths;

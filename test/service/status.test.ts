@@ -32,7 +32,7 @@ function setUp({ mode = "app-server" as "app-server" | "exec" } = {}) {
   let started = true;
   const status = createStatus({
     config, identity, clock, store: rig.store, open: rig.open, queue: rig.queue, approvals: rig.approvals,
-    runs: { underWay: 1, waiting: 2, running: () => [{ run: makeRun(), pulse }] },
+    runs: { underWay: 1, waiting: 2, running: () => [{ run: makeRun(), pulse, state: () => null }] },
     figures: {
       size: async () => (mode === "exec" ? null : { rssBytes: 5000, descendants: 3, commands: 1 }),
       codexHomeBytes: async () => (mode === "exec" ? null : 700),

@@ -34,6 +34,7 @@ const SPECS = tableSpecs({
   sessionRegistryPath: `${DIR}/session-registry.json`, turnRegistryPath: `${DIR}/turn-registry.json`,
   runRegistryPath: `${DIR}/run-registry.json`, approvalRegistryPath: `${DIR}/approval-registry.json`,
   answerRegistryPath: `${DIR}/answer-registry.json`,
+  markRegistryPath: `${DIR}/mark-registry.json`,
 } as CodexdPaths);
 
 /** As the older one had them: it took records as they came. */

@@ -2,34 +2,20 @@
 // Through the store on a simulated disk, over restarts, a full disk, and deaths between a file and its line.
 
 import assert from "node:assert/strict";
-import path from "node:path";
 import { test } from "node:test";
 
-import type { CodexdPaths } from "../../src/core/config.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { turnSummary, type TurnRecord } from "../../src/core/records.ts";
-import { tableSpecs, type CodexdStore } from "../../src/service/tables.ts";
+import type { CodexdStore } from "../../src/service/tables.ts";
 import { TURN_PARTS } from "../../src/service/turn-parts.ts";
 import { emptyTurn } from "../../src/service/turn-records.ts";
-import { openStore } from "../../src/store/store.ts";
-import type { StoreOptions } from "../../src/store/types.ts";
 import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
-import { DIR, draft, JOURNAL, LOGS, storeOptions } from "../support/disk-store.ts";
+import { draft, JOURNAL, LOGS } from "../support/disk-store.ts";
 import { createFakeClock, settle } from "../support/fake-clock.ts";
+import { openRecordStore as open } from "../support/record-store.ts";
 
 const TURNS = `${LOGS}/turns`;
-
-const KINDS = ["session", "turn", "run", "approval", "answer"];
-const PATHS = Object.fromEntries(
-  KINDS.map((kind) => [`${kind}RegistryPath`, path.join(DIR, `${kind}.json`)]),
-) as unknown as CodexdPaths;
-
-async function open(disk: SimulatedDisk, clock = createFakeClock()): Promise<CodexdStore> {
-  const options = { ...storeOptions(), tables: tableSpecs(PATHS), clock } as unknown as StoreOptions<never>;
-  const { store } = await openStore(options, disk.mount(), { lock: async () => ({ release: async () => {} }) });
-  return store as unknown as CodexdStore;
-}
 
 function turn(more: Partial<TurnRecord> = {}): TurnRecord {
   return { ...emptyTurn({ sessionId: "ses_1", threadId: "t" }), submissionId: "sub_1", ...more };
@@ -58,7 +44,7 @@ test("each part is cut above its limit and not at it", () => {
   assert.deepEqual([cut.record.input, cut.record.beside, Object.keys(cut.parts)], [null, ["input"], ["input"]]);
 
   const empty = {
-    finalMessage: null, structuredOutput: null, diff: "", plan: null, commands: [], fileChanges: [],
+    finalMessage: null, structuredOutput: null, diff: "", plan: null, commands: [], fileChanges: [], error: null,
   };
   const diff = "x".repeat(LIMITS.inlineTurnResultBytesMax - JSON.stringify(empty).length);
   const full = turn({ diff });
@@ -79,6 +65,26 @@ test("what was cut comes back, also from what was changed since, and lists have 
   assert.deepEqual(Object.keys(TURN_PARTS.cut(whole, record).parts), ["result"], "an input is written once");
   assert.equal("beside" in turnSummary(record), false);
   assert.equal(TURN_PARTS.join(record, {}).finalMessage, record.finalMessage, "without its file it says what it has");
+});
+
+test("a long error comes back whole, and lists have its beginning", () => {
+  const long = "e".repeat(2 * LIMITS.inlineTurnResultBytesMax);
+  const error = { message: long, reason: null, codexErrorInfo: { other: long }, additionalDetails: long };
+  const { record, parts } = TURN_PARTS.cut(turn({ error }), undefined);
+  const start = long.slice(0, LIMITS.finalMessageEventCharsMax);
+  assert.deepEqual(record.error, { message: start, reason: null, codexErrorInfo: null, additionalDetails: start });
+  assert.deepEqual(TURN_PARTS.join(record, parts).error, error);
+});
+
+test("of settings that wait a long mode lies beside, and none comes back when the turn has begun", () => {
+  const collaborationMode = { mode: "plan", settings: { developer_instructions: LONG_INPUT[0]?.text } };
+  const queuedWith = { model: "m", collaborationMode };
+  const waits = turn({ status: "queued", input: ["i"], queuedWith });
+  const { record, parts } = TURN_PARTS.cut(waits, undefined);
+  assert.deepEqual([record.queuedWith, record.input], [{ model: "m" }, null]);
+  assert.deepEqual(TURN_PARTS.join(record, parts), waits);
+  const { queuedWith: _, ...begun } = record;
+  assert.deepEqual(TURN_PARTS.join({ ...begun, status: "inProgress" }, parts), turn({ input: ["i"] }));
 });
 
 test("the line and the memory hold it cut, the files whole, over a restart too", async () => {

@@ -80,6 +80,7 @@ export function makeConfig(dir: string, service: Partial<CodexdConfig["service"]
       daemonStatePath: file("daemon-state.json"), sessionRegistryPath: file("session-registry.json"),
       turnRegistryPath: file("turn-registry.json"), approvalRegistryPath: file("approval-registry.json"),
       answerRegistryPath: file("answer-registry.json"),
+      markRegistryPath: file("mark-registry.json"),
       uploadsDir: file("uploads"), runRegistryPath: file("run-registry.json"),
       recentEventsPath: file("recent-events.json"), structuredEventLogPath: file("logs/events.jsonl"),
       stdoutLogPath: file("logs/stdout.log"), stderrLogPath: file("logs/stderr.log"), tokenPath: file("token"),

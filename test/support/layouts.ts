@@ -95,7 +95,7 @@ function callerOf(baseUrl: string): Ask {
 }
 
 async function makeSession(ask: Ask): Promise<string> {
-  const body = { metadata: { of: "a layout" } };
+  const body = { metadata: { of: "a layout" }, developerInstructions: LONG };
   const { session } = await ask<{ session: { sessionId: string } }>("POST", "sessions", body);
   return session.sessionId;
 }

@@ -5,10 +5,8 @@
 import { isoTime, type Clock } from "../../src/base/clock.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import type { CodexdEvent, EventBatch, EventDraft } from "../../src/core/event.ts";
-import type { TurnRecord } from "../../src/core/records.ts";
 import { tableSpecs, type CodexdStore, type CodexdTables } from "../../src/service/tables.ts";
-import { TURN_PARTS } from "../../src/service/turn-parts.ts";
-import type { Changes, ChangesOf, ReadonlyTable } from "../../src/store/types.ts";
+import type { Changes, ChangesOf, ReadonlyTable, SeqHole, TableSpec } from "../../src/store/types.ts";
 import type { CodexdPaths } from "../../src/core/config.ts";
 
 export interface MemoryStore extends CodexdStore {
@@ -22,21 +20,26 @@ export interface MemoryStore extends CodexdStore {
   setPending(bytes: number): void;
   /** Forgets events up to `seq`, as retention does. */
   dropUpTo(seq: number): void;
+  /** As after a loss of power. */
+  readonly seqHoles: SeqHole[];
 }
 
+const KINDS = ["session", "turn", "run", "approval", "answer", "mark"] as const;
+
 export function createMemoryStore(clock: Clock): MemoryStore {
-  const specs = tableSpecs({} as CodexdPaths);
+  const specs = tableSpecs({} as CodexdPaths) as unknown as Readonly<Record<string, TableSpec<object>>>;
   const records = {
     session: new Map<string, object>(), turn: new Map<string, object>(), run: new Map<string, object>(),
-    approval: new Map<string, object>(), answer: new Map<string, object>(),
+    approval: new Map<string, object>(), answer: new Map<string, object>(), mark: new Map<string, object>(),
   };
-  /** What is cut out of turns that are too long, by their keys. */
-  const turnParts = new Map<string, Readonly<Record<string, object>>>();
+  /** What is cut out of records that are too long, by kind and id. */
+  const parts = new Map<string, Readonly<Record<string, object>>>();
   const events: CodexdEvent[] = [];
   const listeners = new Set<(batch: EventBatch) => void>();
   const drained = new Set<() => void>();
   let waiting: Array<() => void> = [];
   let oldest = 1;
+  const seqHoles: SeqHole[] = [];
   let head = 0;
   let last = 0;
   let held = false;
@@ -52,19 +55,16 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   });
 
   const apply = ({ put, del }: Changes<CodexdTables>): void => {
-    for (const kind of ["session", "turn", "run", "approval", "answer"] as const) {
+    for (const kind of KINDS) {
       del?.[kind]?.forEach((id) => records[kind].delete(id));
+      const record = put?.[kind];
+      const spec = specs[kind];
+      if (record === undefined || spec === undefined) continue;
+      const id = spec.idOf(record);
+      const cut = spec.beside?.cut(record, records[kind].get(id)) ?? { record, parts: {} };
+      records[kind].set(id, cut.record);
+      parts.set(`${kind} ${id}`, { ...parts.get(`${kind} ${id}`), ...cut.parts });
     }
-    if (put?.session !== undefined) records.session.set(specs.session.idOf(put.session), put.session);
-    if (put?.turn !== undefined) {
-      const id = specs.turn.idOf(put.turn);
-      const { record, parts } = TURN_PARTS.cut(put.turn, records.turn.get(id) as TurnRecord | undefined);
-      records.turn.set(id, record);
-      turnParts.set(id, { ...turnParts.get(id), ...parts });
-    }
-    if (put?.run !== undefined) records.run.set(specs.run.idOf(put.run), put.run);
-    if (put?.approval !== undefined) records.approval.set(specs.approval.idOf(put.approval), put.approval);
-    if (put?.answer !== undefined) records.answer.set(specs.answer.idOf(put.answer), put.answer);
   };
 
   const publish = (): void => {
@@ -91,7 +91,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
   return {
     tables: {
       session: table("session"), turn: table("turn"), run: table("run"), approval: table("approval"),
-      answer: table("answer"),
+      answer: table("answer"), mark: table("mark"),
     },
     async commit(draft, changes) {
       if (refusing) throw new CodexdError("storage_full", "no space left on the disk");
@@ -110,6 +110,7 @@ export function createMemoryStore(clock: Clock): MemoryStore {
     get oldestSeq() {
       return oldest;
     },
+    seqHoles,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -127,9 +128,9 @@ export function createMemoryStore(clock: Clock): MemoryStore {
       return event === undefined ? null : JSON.stringify(event.detail);
     },
     async readWhole(kind, record) {
-      if (kind !== "turn") return record;
-      const turn = record as unknown as TurnRecord;
-      return TURN_PARTS.join(turn, turnParts.get(specs.turn.idOf(turn)) ?? {}) as unknown as typeof record;
+      const { idOf, beside } = specs[kind] ?? {};
+      if (idOf === undefined || beside === undefined || beside.partsOf(record).length === 0) return record;
+      return beside.join(record, parts.get(`${kind} ${idOf(record)}`) ?? {}) as typeof record;
     },
     recentEvents: () => events.slice(-50),
     get pendingBytes() {

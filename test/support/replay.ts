@@ -37,12 +37,15 @@ export interface Replay {
 export interface ReplayOptions {
   /** Called after each line. */
   readonly onLine?: (rig: ServiceRig) => void;
+  /** @see ServiceRigOptions.markBytes */
+  readonly markBytes?: number;
   /** Given with each turn that is started. */
   readonly outputSchema?: Record<string, unknown>;
 }
 
 export async function replayCapture(name: string, options: ReplayOptions = {}): Promise<Replay> {
-  const rig = createServiceRig({ clock: createFakeClock() });
+  const { markBytes } = options;
+  const rig = createServiceRig({ clock: createFakeClock(), ...(markBytes === undefined ? {} : { markBytes }) });
   const player = new Player(rig, readLines(name), options);
   await player.play();
   const turns = [...rig.store.tables.turn.newestFirst()].reverse();

@@ -7,6 +7,8 @@ import type {
 } from "../../src/core/runs.ts";
 import type { StopReport } from "../../src/core/processes.ts";
 import { createTally, type Tally } from "../../src/service/tally.ts";
+import { createReceiptMarks } from "../../src/service/receipt-marks.ts";
+import { watchRuns } from "../../src/service/run-state.ts";
 import { createRuns, type Runs } from "../../src/service/runs.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import { openRunFiles, type RunFiles } from "../../src/store/run-files.ts";
@@ -59,6 +61,8 @@ export interface RunRigOptions {
   readonly begin?: boolean;
   readonly keepUnrecorded?: boolean;
   readonly stallWarnMs?: number | null;
+  /** Receipts are marked each time when so many bytes have been written; never without it. */
+  readonly markBytes?: number;
   readonly log?: Logger;
 }
 
@@ -75,7 +79,9 @@ export async function createRunRig(options: RunRigOptions = {}): Promise<RunRig>
   const leftovers = new Map<string, StopReport | Error>();
   const sought: string[] = [];
   let ids = options.from === undefined ? 0 : 1000;
+  const marks = createReceiptMarks(store, options.markBytes ?? Number.POSITIVE_INFINITY);
   const runs = createRuns({
+    marks,
     config: { repoRoot: "/", turns, runs: { command: "/bin/codex", args: ["main.mjs"], max, maxQueued } },
     store, files, gate, clock, log, tally,
     keepUnrecorded: options.keepUnrecorded,
@@ -89,6 +95,7 @@ export async function createRunRig(options: RunRigOptions = {}): Promise<RunRig>
     uuid: () => String(++ids).padStart(32, "0"),
     redact: (text) => text.replaceAll("hunter2", "[redacted]"),
   });
+  watchRuns(marks, runs);
   if (begin) runs.begin();
   const rounds = async (): Promise<void> => {
     for (let i = 0; i < 20; i += 1) await settle();

@@ -7,6 +7,8 @@ import { createIngest, type Ingest } from "../../src/service/ingest.ts";
 import { createInterrupts } from "../../src/service/interrupts.ts";
 import type { StartTurnInput } from "../../src/service/inputs.ts";
 import { createOpenTurns, type OpenTurns } from "../../src/service/open-turns.ts";
+import { createReceiptMarks, type ReceiptMarks } from "../../src/service/receipt-marks.ts";
+import { markedTurns } from "../../src/service/receipt-state.ts";
 import { createSessionIndex, type SessionIndex } from "../../src/service/session-index.ts";
 import { createSessions, type Sessions } from "../../src/service/sessions.ts";
 import type { TurnService } from "../../src/service/services.ts";
@@ -45,6 +47,7 @@ export interface ServiceRig {
   readonly index: SessionIndex;
   readonly gate: WorkGate;
   readonly takeUp: TakeUp;
+  readonly marks: ReceiptMarks;
   /** By `<sessionId>/<uploadId>`, where an upload lies. */
   readonly uploaded: Map<string, string>;
   /** What Codex notifies. */
@@ -67,6 +70,8 @@ export interface ServiceRigOptions {
   readonly rules?: ApprovalsOptions["rules"];
   /** @see ThreadsOptions.holderOf */
   readonly holderOf?: ThreadsOptions["holderOf"];
+  /** Receipts are marked each time when so many bytes have been written; never without it. */
+  readonly markBytes?: number;
   /** What turns leave running; without it nobody looks. */
   readonly processes?: ThreadProcesses;
 }
@@ -85,8 +90,10 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const approvals = createApprovals({
     store, open, index, clock, uuid, gate, remote, policy, rules, appServer: () => codex,
   });
+  const marks = createReceiptMarks(store, options.markBytes ?? Number.POSITIVE_INFINITY);
+  marks.watch(() => markedTurns(open, approvals));
   const ingest = createIngest({
-    store, turns: open, index, approvals, clock, appServer: () => codex, explain: (outcome) => outcome,
+    marks, store, turns: open, index, approvals, clock, appServer: () => codex, explain: (outcome) => outcome,
   });
   const interrupts = createInterrupts(codex, clock, open);
   const threads = createThreads({ store, index, appServer: codex, clock, defaultCwd: "/default", ...holder });
@@ -113,7 +120,7 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const say: ServiceRig["say"] = (method, params) => ingest.notification(method, params, 1);
 
   return {
-    store, codex, sessions, turns, queue, open, ingest, approvals, index, gate, takeUp, uploaded, say,
+    store, codex, sessions, turns, queue, open, ingest, approvals, index, gate, takeUp, marks, uploaded, say,
     sayTurn(threadId, turnId, text, status = "completed") {
       const item = { type: "agentMessage", id: "msg_1", text };
       say("turn/started", { threadId, turn: { id: turnId, status: "inProgress" } });
