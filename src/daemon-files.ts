@@ -9,6 +9,7 @@ import { systemClock } from "./base/clock.ts";
 import { silentLogger } from "./base/log.ts";
 import type { CodexdConfig, CodexdPaths } from "./core/config.ts";
 import { EXIT, ExitError, errorMessage } from "./core/errors.ts";
+import { LIMITS } from "./core/limits.ts";
 import { systemUuid } from "./core/ids.ts";
 import type { Finding, FindingSubject, Inspection, RunningDaemon, StartOutlook } from "./core/inspection.ts";
 import type { RunRecord } from "./core/runs.ts";
@@ -25,6 +26,7 @@ import {
 } from "./store/inspect-files.ts";
 import { inspectSegments } from "./store/inspect-journal.ts";
 import { readLockHolder } from "./store/lock.ts";
+import { openStateDirectory } from "./store/private-directory.ts";
 import { readState, type StateReading } from "./store/read-state.ts";
 import { openRunFiles, type RunFiles } from "./store/run-files.ts";
 import { createUploadFiles } from "./store/upload-files.ts";
@@ -68,11 +70,13 @@ export async function inspectDaemonFiles(config: CodexdConfig): Promise<Inspecti
   };
   const directories = [...new Set([stateDir, logsDir])];
   for (const directory of directories) {
-    await add("directory", directory, async () => [await inspectDirectory(nodeDisk, directory)]);
+    const open = directory === stateDir ? openStateDirectory : undefined;
+    await add("directory", directory, async () => [await inspectDirectory(nodeDisk, directory, open)]);
   }
   findings.push(lock.finding);
-  await add("identity", identityPath, async () => [await inspectIdentity(nodeDisk, identityPath)]);
-  const state = async (): Promise<Finding[]> => [await inspectDaemonState(nodeDisk, daemonStatePath, running)];
+  const isUsed = await hasRecords(config.paths);
+  await add("identity", identityPath, async () => [await inspectIdentity(nodeDisk, identityPath, isUsed)]);
+  const state = async (): Promise<Finding[]> => [await inspectDaemonState(nodeDisk, daemonStatePath, running, isUsed)];
   await add("daemon_state", daemonStatePath, state);
   await add("journal", logsDir, () => inspectSettled(config, running !== null));
   if (config.service.auth === "token") {
@@ -107,6 +111,13 @@ async function outlookAcceptingLoss(
   const { outlook, files } = await rehearse(config, true, held);
   await files?.close();
   return outlook;
+}
+
+/** Whether a daemon has come so far that something can be missing. */
+async function hasRecords(paths: CodexdPaths): Promise<boolean> {
+  const names = [...Object.values(tableSpecs(paths)).map((spec) => spec.path), paths.structuredEventLogPath];
+  for (const name of names) if ((await nodeDisk.stat(name).catch(() => undefined)) !== undefined) return true;
+  return false;
 }
 
 interface LockLook {
@@ -158,16 +169,19 @@ async function inspectRecords({ paths }: CodexdConfig, running: boolean): Promis
   const disk = createDryDisk(nodeDisk);
   try {
     // What is wrong with it is told by another finding.
-    const previous = await loadDaemonState(disk, paths.daemonStatePath).catch(() => undefined);
+    const state = () => loadDaemonState(disk, paths.daemonStatePath).catch(() => undefined);
+    const previous = await state();
     const check = await checkCheckpoints(disk, tableSpecs(paths));
     const isThere = (await disk.stat(paths.logsDir))?.kind === "directory";
     const segments = isThere ? await inspectSegments(disk, paths.logsDir, check.visitor) : [];
     check.compare();
     const [firstSeq, headSeq] = [firstOf(segments), headOf(segments)];
+    // A daemon that runs has raised it before it wrote the lines above it.
+    const { seqCeiling = 0 } = (running ? await state() : previous) ?? {};
     return [
-      ...check.reports.map((report) => checkpointFinding(report, firstSeq, headSeq)),
+      ...check.reports.map((report) => checkpointFinding(report, firstSeq, headSeq, previous)),
       ...segments.map((report) => segmentFinding(report, running)),
-      journalFinding(paths.logsDir, segments, check.reports, previous),
+      journalFinding(paths.logsDir, segments, check.reports, previous && { ...previous, seqCeiling }),
     ];
   } finally {
     await disk.close();
@@ -202,9 +216,9 @@ function tokenOutlook(findings: readonly Finding[], outlook: StartOutlook): Star
   return { exitCode: EXIT.config, message: token.message, repairs: [] };
 }
 
-/** Files of runs and sessions that are not in the books, which a start removes. */
-async function inspectUnrecorded({ paths }: CodexdConfig, { tables }: DaemonFiles): Promise<Finding[]> {
-  const findings: Finding[] = [];
+/** Files of runs and sessions, and beside lines, that are not in the books, which a start removes. */
+async function inspectUnrecorded({ paths }: CodexdConfig, { tables, removed }: DaemonFiles): Promise<Finding[]> {
+  const findings = unnamedBeside(paths.logsDir, removed);
   const note = (directory: string, what: string, ids: readonly string[]): void => {
     if (ids.length === 0) return;
     const message = `holds files of ${ids.length} ${what}; a start removes them`;
@@ -220,6 +234,18 @@ async function inspectUnrecorded({ paths }: CodexdConfig, { tables }: DaemonFile
   return findings;
 }
 
+/** What lies in the folders for what is too large for a line. */
+function unnamedBeside(logsDir: string, removed: readonly string[]): Finding[] {
+  const folders = new Map<string, string[]>();
+  for (const file of removed) {
+    const folder = path.dirname(file);
+    if (path.dirname(folder) === logsDir) folders.set(folder, [...(folders.get(folder) ?? []), path.basename(file)]);
+  }
+  return [...folders].map(([folder, names]) => finding("leftover", "note", folder,
+    `holds ${names.length} files that no line and no record names; a start removes them`,
+    { files: names.slice(0, IDS_NAMED_MAX), count: names.length }));
+}
+
 const IDS_NAMED_MAX = 10;
 
 /** What is kept against what may be kept. */
@@ -231,6 +257,7 @@ function limitsOf({ paths, store }: CodexdConfig, { tables }: DaemonFiles, findi
     ["turns", tables.turn.size, store.keepRecords],
     ["runs", tables.run.size, store.keepRecords],
     ["approvals", tables.approval.size, store.keepRecords],
+    ["answers", tables.answer.size, LIMITS.keptAnswersMax],
   ];
   return rows.map(([name, value, limit]) => {
     const over = Number(value) > limit ? "; a start removes the oldest that nothing needs" : "";

@@ -15,6 +15,7 @@ import { clockOf } from "./daemon-options.ts";
 import { tableSpecs, type CodexdStore } from "./service/tables.ts";
 import { loadDaemonState } from "./store/daemon-state.ts";
 import { nodeDisk } from "./store/disk.ts";
+import { asExitError } from "./store/open-failure.ts";
 import { openStore } from "./store/store.ts";
 
 export interface CodexdStateStoreOptions {
@@ -142,7 +143,8 @@ export class CodexdStateStore {
   async #openStore(): Promise<Opened> {
     const { log = silentLogger, acceptLoss = false, uuid = systemUuid } = this.#options;
     // Read before it is opened, which writes the file anew with what `describe` gives.
-    const { document } = await loadDaemonState(nodeDisk, this.#config.paths.daemonStatePath);
+    const previous = loadDaemonState(nodeDisk, this.#config.paths.daemonStatePath);
+    const { document } = await previous.catch((error: unknown) => Promise.reject(asExitError(error)));
     const { store, identity } = await openStore({
       ...storeOptions(this.#config, uuid),
       describe: () => document ?? {},

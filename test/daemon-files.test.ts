@@ -39,6 +39,15 @@ async function fill(config: CodexdConfig): Promise<CodexdStateStore> {
   return store;
 }
 
+/** Resolves when daemon-state.json knows of the event. */
+async function stateOf({ paths }: CodexdConfig, seq: number): Promise<void> {
+  for (;;) {
+    const state = JSON.parse(readFileSync(paths.daemonStatePath, "utf8")) as { seq: number };
+    if (state.seq >= seq) return;
+    await new Promise(setImmediate);
+  }
+}
+
 /** Looks, and is sure that this changed nothing. */
 async function look(config: CodexdConfig): Promise<Inspection> {
   const { stateDir, logsDir } = config.paths;
@@ -85,6 +94,7 @@ test("beside a daemon that runs: it is named, and nothing of it is called damage
   const config = configure(dir);
   const store = await fill(config);
   endBefore(dir, () => store.close());
+  await stateOf(config, 1);
   appendFileSync(config.paths.structuredEventLogPath, '{"seq":3,"createdAt":"2026');
   const { whole, running, start } = await look(config);
   assert.equal(running?.pid, process.pid);
@@ -178,8 +188,9 @@ test("what lies about is named: of dead writers, set aside, and of runs and sess
   const inspection = await look(config);
   assert.equal(inspection.whole, true);
   assert.deepEqual(wordsOf(inspection), [
-    "note leftover: was being written when a daemon died; a start removes it",
-    "note leftover: was damaged and set aside by an earlier start; codexd needs it no more, look at it and remove it",
+    "note leftover: was being written when a daemon died; a start removes it (4 bytes)",
+    "note leftover: was damaged and set aside by an earlier start; codexd needs it no more, look at it and remove it " +
+      "(4 bytes)",
     "note leftover: holds files of 1 runs that have no record; a start removes them",
     "note leftover: holds files of 1 sessions that are closed or gone; a start removes them",
   ]);

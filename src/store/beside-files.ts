@@ -3,8 +3,8 @@
 // Deliberately without a table of its own: a file is known by its name alone, which its line, or the record that the
 // line changes, tells. Which are too many is found at start, by who knows the lines and the records.
 //
-// Invariants: a file is whole and on the medium before the line that names it is written; it goes after the line that
-// gives it up, so that a crash leaves a file without a line and never the reverse.
+// Invariants: a file is whole and on the medium before the line that names it is written; it goes when the line that
+// gives it up is on the medium, so that no crash and no loss of power leaves a line without its file.
 
 import path from "node:path";
 
@@ -22,6 +22,8 @@ export interface BesideFile {
   readonly bytes: Buffer | null;
   /** It is there, for this line; `begun`: it may be. */
   state: "waits" | "begun" | "written";
+  /** An earlier line has a file of this name, which its record goes on to need where this line is refused. */
+  replaces?: boolean;
 }
 
 /** A line that waits, as far as it concerns its files. */
@@ -30,20 +32,26 @@ interface Claimed {
 }
 
 export interface BesideFiles {
+  /** Files of a line that begins to wait: `read` finds them from now on. */
+  announce(files: readonly BesideFile[]): void;
   /**
    * Writes what is not written yet for these lines. @throws (rejects) what the disk throws; the file at which it
    * stopped is as it was, and a second call goes on there.
    */
   write(claims: ReadonlyArray<{ readonly claim: Claimed }>): Promise<void>;
-  /** The lines are written: the files that they give up are removed, sooner or later. */
-  published(claims: ReadonlyArray<{ readonly claim: Claimed }>): void;
+  /** The lines are written: the files that they give up are to go, but not before `durable` says so. */
+  published(claims: ReadonlyArray<{ readonly seq: number; readonly claim: Claimed }>): void;
+  /** Lines up to `seq` are on the medium: the files that they give up are removed, sooner or later. */
+  durable(seq: number): void;
   /** The lines were refused: what was written for them is removed, sooner or later. */
   refused(claims: readonly Claimed[]): void;
-  /** All of it, or null where there is none that can be read. */
+  /** All of it, also of one that waits with its line; null where there is none that can be read. */
   read(name: string): Promise<Buffer | null>;
   /** Removes what writers that died have left in a folder; only while nothing is written. */
   removeUnfinished(folder: string): Promise<void>;
-  /** The names in a folder, with their bytes; none where there is no such folder. */
+  /** The names in a folder, of whatever they are; none where there is no such folder. Thousands cost no more. */
+  names(folder: string): Promise<readonly string[]>;
+  /** The files in a folder, with their bytes; none where there is no such folder. */
   list(folder: string): Promise<Array<{ readonly name: string; readonly bytes: number }>>;
   /** One that is not there is no error. @throws (rejects) what the disk throws. */
   remove(name: string): Promise<void>;
@@ -53,6 +61,9 @@ export interface BesideFiles {
 
 export function createBesideFiles(disk: Disk, directory: string, log: Logger): BesideFiles {
   const folders = new Set<string>();
+  const waiting = new Set<BesideFile>();
+  /** Names that are to go, each with the seq of the line that gives it up; in the order of the seqs. */
+  const givenUp = new Map<string, number>();
   /** One after another, so that a name that is written anew is not taken away behind that. */
   let work: Promise<void> = Promise.resolve();
 
@@ -100,35 +111,58 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
     }
   };
 
-  const removeSoon = (file: BesideFile): void => {
-    inTurn(() => remove(file.name)).catch((error: unknown) => {
-      log.warn("a file that nothing names any more stays until the next start", {
-        file: file.name, error: errorMessage(error),
-      });
+  const removeSoon = (file: string): void => {
+    inTurn(() => remove(file)).catch((error: unknown) => {
+      log.warn("a file that nothing names any more stays until the next start", { file, error: errorMessage(error) });
     });
   };
 
   return {
-    write: (claims) => inTurn(async () => {
-      for (const { claim } of claims) {
-        for (const file of claim.files ?? []) {
+    write(claims) {
+      const files = claims.flatMap(({ claim }) => claim.files ?? []);
+      // At once: from now on the name is not to go for a line that was there before.
+      for (const { name, bytes } of files) if (bytes !== null) givenUp.delete(name);
+      return inTurn(async () => {
+        for (const file of files) {
           if (file.state === "written" || file.bytes === null) continue;
+          // By the disk: what memory says of the record that it replaces may be undone with the line.
+          file.replaces ??= (await disk.stat(path.join(directory, file.name))) !== undefined;
           file.state = "begun";
           await put(file.name, file.bytes);
           file.state = "written";
         }
-      }
-    }),
+      });
+    },
+    announce(files) {
+      for (const file of files) if (file.bytes !== null) waiting.add(file);
+    },
     published(claims) {
-      for (const { claim } of claims) {
+      for (const { seq, claim } of claims) {
         if (claim.files === undefined) continue;
-        for (const file of claim.files) if (file.bytes === null) removeSoon(file);
+        for (const file of claim.files) {
+          waiting.delete(file);
+          // One that a later line has written anew stays.
+          givenUp.delete(file.name);
+          if (file.bytes === null) givenUp.set(file.name, seq);
+        }
+      }
+    },
+    durable(seq) {
+      for (const [name, lineSeq] of givenUp) {
+        if (lineSeq > seq) break;
+        givenUp.delete(name);
+        removeSoon(name);
       }
     },
     refused(claims) {
-      for (const { files = [] } of claims) for (const file of files) if (file.state !== "waits") removeSoon(file);
+      for (const file of claims.flatMap(({ files = [] }) => files)) {
+        waiting.delete(file);
+        if (file.state !== "waits" && file.replaces !== true) removeSoon(file.name);
+      }
     },
     async read(name) {
+      const newest = [...waiting].findLast((file) => file.name === name);
+      if (newest !== undefined) return newest.bytes;
       try {
         return await disk.readFile(path.join(directory, name));
       } catch (error) {
@@ -139,6 +173,10 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
     async removeUnfinished(folder) {
       const where = path.join(directory, folder);
       if (await isDirectory(where)) await removeTemporaryFiles(disk, where);
+    },
+    async names(folder) {
+      const where = path.join(directory, folder);
+      return (await isDirectory(where)) ? disk.list(where) : [];
     },
     async list(folder) {
       const where = path.join(directory, folder);

@@ -1,15 +1,19 @@
-// A table as one file: `{"version":2,"seq":N,"updatedAt":"…","<field>":[` and one record a line, so that `jq` and
+// A table as one file: `{"version":3,"seq":N,"updatedAt":"…","<field>":[` and one record a line, so that `jq` and
 // `grep` both work on it.
 //
 // Not here: when it is written. What is read is checked as far as the store needs it; records are taken as they are.
 //
 // Invariant: the file holds the table as it was at `seq`, and every line up to `seq` is on the medium before it is.
 
+import { constants } from "node:buffer";
+
 import { isObject } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isSeq, parseObject, isReadable, refuseNewer, STATE_VERSION } from "./daemon-state.ts";
 import { errorCode, type Disk } from "./disk.ts";
 import { findNewline } from "./line.ts";
+import { readPassingPieces } from "./line-reader.ts";
+import { Sharing } from "./sharing.ts";
 
 export interface LoadedCheckpoint {
   /** `missing` and `damaged` both hold nothing, at seq 0. */
@@ -24,6 +28,9 @@ export interface LoadedCheckpoint {
 const CLOSING = "]}";
 const VERSION_IN_HEAD = /^\s*\{\s*"version"\s*:\s*(\d{1,9})\s*,/;
 const HEAD_BYTES = 64;
+const PIECE_BYTES = 256 * 1024;
+/** A longer line is left to whoever reads the whole file: what has taken its place may have no line at all. */
+const LINE_BYTES_MAX = 64 * 1024 * 1024;
 const NOTHING = { seq: 0, isOld: false, records: [] } as const;
 
 /** The file's bytes in slices of about `LIMITS.checkpointSliceBytes`, made as they are taken. */
@@ -53,17 +60,15 @@ export async function loadCheckpoint(
   field: string,
   hasId: (record: object) => boolean,
 ): Promise<LoadedCheckpoint> {
-  let bytes: Buffer;
+  let document: Document | undefined;
   try {
-    bytes = await disk.readFile(file);
+    document = (await readByLines(disk, file, field)) ?? (await readWhole(disk, file, field));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return { outcome: "missing", ...NOTHING };
     throw error;
   }
-  const document = readByLines(bytes, field) ?? readWhole(bytes, field);
   // A later layout may hold its records in another way, but not its version.
-  refuseNewer(file, document?.version ?? versionInHead(bytes));
-  if (document === undefined) return { outcome: "damaged", ...NOTHING };
+  refuseNewer(file, document.version);
   const { seq, records } = document;
   if (!isSeq(seq) || !isReadable(document.version) || !records.every(({ record }) => hasId(record))) {
     return { outcome: "damaged", ...NOTHING };
@@ -77,35 +82,95 @@ interface Document {
   readonly records: Array<{ record: object; chars: number }>;
 }
 
-/** The file as it was written. Undefined when it is not, such as after an editor has laid it out anew. */
-function readByLines(bytes: Buffer, field: string): Document | undefined {
-  const headEnd = findNewline(bytes, 0);
-  if (headEnd < 0) return undefined;
-  const head = parseObject(`${bytes.toString("utf8", 0, headEnd)}${CLOSING}`);
-  if (head === undefined || !Array.isArray(head[field]) || head[field].length > 0) return undefined;
-  const records: Document["records"] = [];
-  let start = headEnd + 1;
-  for (let end = findNewline(bytes, start); end >= 0; start = end + 1, end = findNewline(bytes, start)) {
-    const line = bytes.toString("utf8", start, end);
-    if (line === CLOSING) return end + 1 === bytes.length ? { ...versionOf(head), records } : undefined;
-    const json = line.endsWith(",") ? line.slice(0, -1) : line;
-    const record = parseObject(json);
-    if (record === undefined) return undefined;
-    records.push({ record, chars: json.length });
+/**
+ * The file as it was written, a piece at a time, so that its bytes do not stay in memory beside the records. Undefined
+ * when it is not, such as after an editor has laid it out anew.
+ */
+async function readByLines(disk: Disk, path: string, field: string): Promise<Document | undefined> {
+  const file = await disk.open(path, "read");
+  try {
+    const lines = new CheckpointLines(field);
+    const pieces = readPassingPieces(file, 0, Number.POSITIVE_INFINITY, PIECE_BYTES, LINE_BYTES_MAX);
+    for await (const { bytes, whole } of pieces) {
+      if (!whole || !lines.take(bytes)) return undefined;
+    }
+    return lines.document();
+  } finally {
+    await file.close();
   }
-  return undefined;
 }
 
-function readWhole(bytes: Buffer, field: string): Document | undefined {
-  const document = parseObject(bytes.toString("utf8"));
+/** Takes the lines of a checkpoint one after another. */
+class CheckpointLines {
+  readonly #field: string;
+  readonly #sharing = new Sharing();
+  readonly #records: Array<{ record: object; chars: number }> = [];
+  #head: Record<string, unknown> | undefined;
+  #closed = false;
+
+  constructor(field: string) {
+    this.#field = field;
+  }
+
+  /** False where a line is not what it should be. */
+  take(bytes: Buffer): boolean {
+    for (let start = 0; start < bytes.length; ) {
+      const end = findNewline(bytes, start);
+      if (!this.#takeLine(bytes.toString("utf8", start, end))) return false;
+      start = end + 1;
+    }
+    return true;
+  }
+
+  /** Undefined while it has not come to its end. */
+  document(): Document | undefined {
+    if (this.#head === undefined || !this.#closed) return undefined;
+    return { ...versionOf(this.#head), records: this.#records };
+  }
+
+  #takeLine(line: string): boolean {
+    if (this.#head === undefined) {
+      const head = parseObject(`${line}${CLOSING}`);
+      const list = head?.[this.#field];
+      if (!Array.isArray(list) || list.length > 0) return false;
+      this.#head = head;
+      return true;
+    }
+    if (this.#closed) return false;
+    if (line === CLOSING) return (this.#closed = true);
+    const json = line.endsWith(",") ? line.slice(0, -1) : line;
+    const record = parseObject(json);
+    if (record === undefined) return false;
+    this.#records.push({ record: this.#sharing.share(record), chars: json.length });
+    return true;
+  }
+}
+
+/** All of it at once, however it is laid out; without a seq where it is no checkpoint. */
+async function readWhole(disk: Disk, file: string, field: string): Promise<Document> {
+  const bytes = await readAtOnce(disk, file);
+  const isText = bytes !== undefined && bytes.length <= constants.MAX_STRING_LENGTH;
+  const document = isText ? parseObject(bytes.toString("utf8")) : undefined;
   const list = document?.[field];
-  if (document === undefined || !Array.isArray(list) || !list.every(isObject)) return undefined;
+  if (document === undefined || !Array.isArray(list) || !list.every(isObject)) {
+    return { version: document?.["version"] ?? versionInHead(bytes), seq: undefined, records: [] };
+  }
   return { ...versionOf(document), records: list.map((record) => ({ record, chars: JSON.stringify(record).length })) };
 }
 
+/** Undefined for more than Node reads at once: of so much codexd has written none in another way than by lines. */
+async function readAtOnce(disk: Disk, file: string): Promise<Buffer | undefined> {
+  try {
+    return await disk.readFile(file);
+  } catch (error) {
+    if (errorCode(error) === "ERR_FS_FILE_TOO_LARGE") return undefined;
+    throw error;
+  }
+}
+
 /** Undefined where the file does not begin with one. */
-function versionInHead(bytes: Buffer): number | undefined {
-  const version = VERSION_IN_HEAD.exec(bytes.toString("latin1", 0, HEAD_BYTES))?.[1];
+function versionInHead(bytes: Buffer | undefined): number | undefined {
+  const version = VERSION_IN_HEAD.exec(bytes?.toString("latin1", 0, HEAD_BYTES) ?? "")?.[1];
   return version === undefined ? undefined : Number(version);
 }
 

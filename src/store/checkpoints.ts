@@ -47,6 +47,8 @@ export interface CheckpointsOptions {
    * segment, and by `bytes` as far as there is not too much of them.
    */
   needed(bytes: number): number;
+  /** The first checkpoint of a table is there: resolves when the next start would miss it. */
+  onFirst(): Promise<void>;
   /** A checkpoint has been written. */
   onWritten(): void;
   /** The disk failed for good. */
@@ -162,7 +164,7 @@ export class Checkpoints {
   }
 
   async #write(target: CheckpointTarget): Promise<void> {
-    const { disk, clock, journal, onWritten } = this.#options;
+    const { disk, clock, journal, onFirst, onWritten } = this.#options;
     const { table, file, field } = target;
     const seq = journal.lastSeq;
     const { revision, undone } = table;
@@ -171,7 +173,10 @@ export class Checkpoints {
       await journal.syncTo(seq);
       if (table.undone !== undone) throw storageFull(`changes of ${path.basename(file)} were undone`);
     });
+    const isFirst = target.seq === 0;
     Object.assign(target, { seq, revision, dirtySince: undefined });
+    // An orderly end tells them all.
+    if (isFirst && !this.#closed) await onFirst();
     onWritten();
   }
 

@@ -5,18 +5,20 @@
 //
 // Invariant: one write at a time; asking again while one is under way makes one more after it, not many.
 
+import path from "node:path";
 import { isObject } from "../base/decode.ts";
 import type { Logger } from "../base/log.ts";
 import type { Durability } from "../core/config.ts";
 import { errorMessage, EXIT, ExitError } from "../core/errors.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import { errorCode, mayPass, type Disk } from "./disk.ts";
 import { replaceFile } from "./replace-file.ts";
+import { readSmallFile } from "./small-file.ts";
 
 /**
  * The layout of all that codexd keeps, in one number: daemon-state.json, the checkpoints and the journal's lines tell
  * it, and what lies beside them goes by it. It grows with what an earlier codexd would lose or misread.
  */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 3;
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 
 /** What the file held. `damaged` is set when it is there and cannot be read as what it should be. */
@@ -29,6 +31,8 @@ export interface PreviousState {
   readonly bootId: string | null;
   /** The directory that it was written for; null where an earlier codexd has not said. */
   readonly place: Place | null;
+  /** The tables of which there was a checkpoint; null where an earlier codexd has not said. */
+  readonly checkpoints: readonly string[] | null;
 }
 
 /** Which directory it is, whatever its name. */
@@ -39,18 +43,16 @@ export interface Place {
 
 /** @throws {ExitError} `damagedState` when a newer codexd has written it. */
 export async function loadDaemonState(disk: Disk, file: string): Promise<PreviousState> {
-  const none = { document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null, place: null };
-  let text: string;
-  try {
-    text = (await disk.readFile(file)).toString("utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return none;
-    throw error;
-  }
+  const none = {
+    document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null, place: null,
+    checkpoints: null,
+  };
+  const text = await readSmallFile(disk, file);
+  if (text === undefined) return none;
   const document = parseObject(text);
   if (document === undefined) return { ...none, damaged: true };
   refuseNewer(file, document["version"]);
-  const { clean, seq, seqCeiling, bootId, place } = document;
+  const { clean, seq, seqCeiling, bootId, place, checkpoints } = document;
   if (!isSeq(seq) || !isSeq(seqCeiling)) return { ...none, damaged: true };
   return {
     document,
@@ -60,6 +62,7 @@ export async function loadDaemonState(disk: Disk, file: string): Promise<Previou
     seqCeiling,
     bootId: typeof bootId === "string" ? bootId : null,
     place: isPlace(place) ? place : null,
+    checkpoints: Array.isArray(checkpoints) ? checkpoints.filter((kind) => typeof kind === "string") : null,
   };
 }
 
@@ -93,6 +96,11 @@ export function writtenByNewer(file: string, what: string): ExitError {
   );
 }
 
+export async function placeOf(disk: Disk, directory: string): Promise<Place> {
+  const found = await disk.stat(directory);
+  return { device: found?.device ?? 0, inode: found?.inode ?? 0 };
+}
+
 /** The id of this boot of the machine; null where the system has none. */
 export async function readBootId(disk: Disk): Promise<string | null> {
   try {
@@ -113,8 +121,12 @@ export interface DaemonStateOptions {
   /** By so much it is raised at a time. */
   readonly ceilingStep: number;
   readonly log: Logger;
+  /** The disk failed for good in a write that nobody waits for. */
+  onFailed(error: unknown): void;
   /** The newest seq that may have been given out. */
   seq(): number;
+  /** The tables of which there is a checkpoint. */
+  checkpoints(): readonly string[];
   describe(): Record<string, unknown>;
 }
 
@@ -141,23 +153,28 @@ export class DaemonStateFile {
     this.#ceiling = seq + step;
     const raised = this.write();
     if (seq > this.#durableCeiling) return raised;
-    raised.catch((error: unknown) => {
-      this.#options.log.warn("the seq ceiling was not raised yet", { error: errorMessage(error) });
-    });
+    raised.catch((error: unknown) => this.#noteFailure("the seq ceiling was not raised yet", error));
     return null;
   }
 
-  /** Writes soon; errors go to the log, for the next write tells them again. */
+  /** Writes soon; where there is no room the log says so, and the next write tells it again. */
   touch(): void {
-    this.write().catch((error: unknown) => {
-      this.#options.log.warn("daemon-state.json was not written", { error: errorMessage(error) });
-    });
+    this.write().catch((error: unknown) => this.#noteFailure("daemon-state.json was not written", error));
   }
 
   /** The last write: an orderly end. */
   async writeClean(): Promise<void> {
     this.#clean = true;
     await this.write();
+  }
+
+  /** Resolves when no write is under way, however the last one has ended. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined || this.#next !== undefined) {
+      await (this.#next ?? this.#writing)?.catch(() => {
+        // Whoever asked for the write has its error.
+      });
+    }
   }
 
   /** Resolves when a write that began after this call has succeeded. */
@@ -168,6 +185,13 @@ export class DaemonStateFile {
       () => this.#begin(),
     );
     return this.#next;
+  }
+
+  /** A sync that has failed is not tried again, whoever asked for it; of a directory that is gone others tell. */
+  #noteFailure(what: string, error: unknown): void {
+    this.#options.log.warn(what, { error: errorMessage(error) });
+    const code = errorCode(error);
+    if (code !== undefined && code !== "ENOENT" && !mayPass(error)) this.#options.onFailed(error);
   }
 
   #begin(): Promise<void> {
@@ -182,12 +206,24 @@ export class DaemonStateFile {
   async #writeNow(): Promise<void> {
     // Not in the tick that asked: what describes itself is often about to change once more.
     await Promise.resolve();
-    const { disk, file, bootId, place, durability, seq, describe } = this.#options;
+    const { disk, file, bootId, place, durability, seq, checkpoints, describe } = this.#options;
     const seqCeiling = this.#ceiling;
-    const own = { version: STATE_VERSION, clean: this.#clean, bootId, place, durability, seq: seq(), seqCeiling };
+    const own = {
+      version: STATE_VERSION, clean: this.#clean, bootId, place, durability, seq: seq(), seqCeiling,
+      checkpoints: checkpoints(),
+    };
     const document = { ...own, ...describe(), ...own };
+    await this.#refuseForeignDirectory();
     await replaceFile(disk, file, [Buffer.from(`${JSON.stringify(document, null, 2)}\n`)]);
     this.#durableCeiling = seqCeiling;
+  }
+
+  /** What has come into the place of the directory, such as a copy put back, may be another daemon's. */
+  async #refuseForeignDirectory(): Promise<void> {
+    const { disk, file, place } = this.#options;
+    const here = await placeOf(disk, path.dirname(file));
+    if (here.inode === place.inode && here.device === place.device) return;
+    throw new ExitError(EXIT.diskFailed, `${file} is not written: its directory was removed, moved or replaced`);
   }
 }
 

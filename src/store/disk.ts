@@ -33,6 +33,8 @@ export interface DiskStat {
   /** Which file or directory it is, whatever its name: a copy is another one. */
   readonly device: number;
   readonly inode: number;
+  /** When content, mode or owner changed last, in milliseconds of the epoch; a disk need not tell it. */
+  readonly changedMs?: number;
 }
 
 export interface Disk {
@@ -43,7 +45,7 @@ export interface Disk {
   stat(path: string): Promise<DiskStat | undefined>;
   /** Names in the directory, without order. */
   list(path: string): Promise<string[]>;
-  /** Makes the directory and those above it that are missing, each 0700. */
+  /** Makes the directory and those above it that are missing, each 0700, and their names are on the medium then. */
   makeDirectory(path: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -100,11 +102,17 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-const MAY_PASS = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"]);
+const OUT_OF_HANDLES = new Set(["EMFILE", "ENFILE"]);
+const MAY_PASS = new Set(["ENOSPC", "EDQUOT", ...OUT_OF_HANDLES]);
 
 /** No room on the disk, or for one more open file: the store holds what it has and tries again. Else it is final. */
 export function mayPass(error: unknown): boolean {
   return MAY_PASS.has(errorCode(error) ?? "");
+}
+
+/** No room for one more open file: only an opening can say so. */
+export function isOutOfHandles(error: unknown): boolean {
+  return OUT_OF_HANDLES.has(errorCode(error) ?? "");
 }
 
 async function openNodeFile(path: string, mode: OpenMode): Promise<DiskFile> {
@@ -194,8 +202,8 @@ async function statName(path: string): Promise<DiskStat | undefined> {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  const { size: bytes, mode, uid, dev: device, ino: inode } = stats;
-  return { kind: kindOf(stats), bytes, mode: mode & 0o7777, uid, device, inode };
+  const { size: bytes, mode, uid, dev: device, ino: inode, ctimeMs: changedMs } = stats;
+  return { kind: kindOf(stats), bytes, mode: mode & 0o7777, uid, device, inode, changedMs };
 }
 
 function kindOf(stats: fs.Stats): DiskStat["kind"] {
@@ -213,6 +221,7 @@ async function makeDirectory(path: string): Promise<void> {
       // Not `recursive`, which says of a file system that is read-only that there is no such directory.
       await fsp.mkdir(directory, { mode: DIRECTORY_MODE });
       await fsp.chmod(directory, DIRECTORY_MODE);
+      await syncNameOf(directory);
     } catch (error) {
       // One that is there meanwhile keeps its mode.
       if (errorCode(error) !== "EEXIST" || (await statName(directory))?.kind !== "directory") throw error;
@@ -222,4 +231,13 @@ async function makeDirectory(path: string): Promise<void> {
 
 function settle(start: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
+}
+
+/** Of a new directory. Above it may be one of somebody else's that is not this user's to read, and so to sync. */
+async function syncNameOf(directory: string): Promise<void> {
+  try {
+    await nodeDisk.syncDirectory(dirname(directory));
+  } catch (error) {
+    if (errorCode(error) !== "EACCES") throw error;
+  }
 }

@@ -14,6 +14,8 @@ import { ACTIVE_NAME } from "./segment.ts";
 export interface DryDisk extends Disk {
   /** What would have been done, a sentence each, in order. */
   readonly steps: readonly string[];
+  /** Files that are there and would not be any more; their steps are among the others. */
+  readonly removed: readonly string[];
   /** Lets go of the files that it holds. */
   close(): Promise<void>;
 }
@@ -22,6 +24,7 @@ const TEMPORARY = /\.tmp$/;
 
 export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDisk {
   const steps: string[] = [];
+  const removed: string[] = [];
   const gone = new Set<string>();
   const made = new Map<string, DiskStat>();
   const modes = new Map<string, number>();
@@ -58,6 +61,7 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
 
   return {
     steps,
+    removed,
     stat,
     async close() {
       for (const file of held.values()) await file.close();
@@ -108,7 +112,10 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
     },
     async unlink(name) {
       await requireThere(name);
-      if (!isUnderWay(name)) steps.push(`${name} is removed`);
+      if (!isUnderWay(name)) {
+        steps.push(`${name} is removed`);
+        removed.push(name);
+      }
       remove(name);
     },
     async removeDirectory(name) {
@@ -123,8 +130,8 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
 
 /** What a program would wait for at the opening, for ever, is none of codexd's files. */
 async function refuseBlocking(name: string, found: DiskStat | undefined): Promise<void> {
-  // A link is left to the disk, which has its own word for it.
-  if (found === undefined || found.kind === "file" || found.kind === "link") return;
+  // What does not block is left to the disk, which has its own words for it.
+  if (found?.kind !== "other") return;
   throw new ExitError(EXIT.config, `${name} is not a regular file`);
 }
 

@@ -7,7 +7,6 @@
 
 import { isObject } from "../base/decode.ts";
 import type { EventDetail } from "../core/event.ts";
-import { LIMITS } from "../core/limits.ts";
 import { utf8BytesMax } from "./line.ts";
 
 /** Below the logs directory. */
@@ -36,8 +35,8 @@ export function seqOfDetailFile(name: string): number | undefined {
 }
 
 /** Whether the detail, as JSON text, is too large to stand on the line; most are known by their length alone. */
-export function isTooLarge(json: string): boolean {
-  return utf8BytesMax(json.length) > LIMITS.eventDetailBytesMax && Buffer.byteLength(json) > LIMITS.eventDetailBytesMax;
+export function isTooLarge(json: string, bytesMax: number): boolean {
+  return utf8BytesMax(json.length) > bytesMax && Buffer.byteLength(json) > bytesMax;
 }
 
 /** What stands on the line of event `seq` in the place of `whole`, which is `bytes` long as JSON. */

@@ -11,22 +11,26 @@ import type { SegmentReport } from "./inspect-journal.ts";
 /** Ids and numbers that a finding names; there may be thousands. */
 const NAMED_MAX = 10;
 
-/** @param firstSeq with which the journal begins; null for an empty one. */
-export function checkpointFinding(report: CheckpointReport, firstSeq: number | null, headSeq: number): Finding {
+/**
+ * @param firstSeq with which the journal begins; null for an empty one.
+ * @param previous of which tables there was a checkpoint.
+ */
+export function checkpointFinding(
+  report: CheckpointReport, firstSeq: number | null, headSeq: number, previous: PreviousState | undefined,
+): Finding {
   const { path: file, outcome, reason, kind, version, seq, records, bytes, differing, compared } = report;
   const detail = {
     kind, outcome, version, seq, records, bytes, compared,
     ahead: Math.max(0, headSeq - seq), differing: differing.slice(0, NAMED_MAX), differingCount: differing.length,
   };
   const say = sayer("checkpoint", file, detail);
-  const reachesBack = firstSeq === null || firstSeq === 1;
+  const reachesBack = firstSeq === 1;
+  const cure = reachesBack ? "can rebuild it" : "does not reach back far enough to rebuild it";
   if (outcome === "refused") return say("refused", reason ?? "cannot be read");
-  if (outcome === "damaged") {
-    const cure = reachesBack ? "can rebuild it" : "does not reach back far enough to rebuild it";
-    return say("damaged", `cannot be read as a checkpoint; the journal ${cure}`);
-  }
+  if (outcome === "damaged") return say("damaged", `cannot be read as a checkpoint; the journal ${cure}`);
   if (outcome === "missing") {
-    if (reachesBack) return say("note", "is not there; a start makes it from the journal");
+    if (previous?.checkpoints?.includes(kind) === true) return say("damaged", `is gone; the journal ${cure}`);
+    if (reachesBack || firstSeq === null) return say("note", "is not there; a start makes it from the journal");
     return say("note", `is not there: no ${kind} from before event ${firstSeq} is known, if there was any`);
   }
   if (differing.length > 0) {
@@ -47,8 +51,10 @@ export function segmentFinding(report: SegmentReport, running: boolean): Finding
   };
   const say = sayer("segment", file, detail);
   const misnamed = namedSeq !== null && firstSeq !== null && namedSeq !== firstSeq && badLines === 0;
+  // Each hole in the lines is a hole in the seqs.
+  const isTold = badLines > 0 && missing.length === 0 && toldJumps > 0;
   const problems = [
-    badLines === 0 ? null : `${counted(badLines, "line")} from byte ${badAt} on damaged`,
+    badLines === 0 || isTold ? null : `${counted(badLines, "line")} from byte ${badAt} on damaged`,
     missing.length === 0 ? null : `missing: ${missing.slice(0, NAMED_MAX).map(rangeText).join(", ")}`,
     misnamed ? `it begins with event ${firstSeq}` : null,
     active || tailBytes === 0 ? null : `its last ${counted(tailBytes, "byte")} damaged`,
@@ -56,6 +62,7 @@ export function segmentFinding(report: SegmentReport, running: boolean): Finding
   if (problems.length > 0) return say("damaged", problems.join("; "));
   const whole = lines === 0 ? "no events" : `events ${firstSeq} to ${lastSeq}, ${bytes} bytes`;
   if (tailBytes > 0 && !running) return say("note", `${whole}; ends in ${tailBytes} bytes that are no whole line`);
+  if (isTold) return say("note", `${whole}; ${counted(badLines, "line")} damaged at byte ${badAt}, told by events`);
   return say("ok", toldJumps === 0 ? whole : `${whole}; ${counted(toldJumps, "gap")} in it, told by events`);
 }
 

@@ -8,8 +8,9 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import type { Identity } from "../core/records.ts";
 import { parseObject } from "./daemon-state.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { createFile, replaceFile } from "./replace-file.ts";
+import { readSmallFile } from "./small-file.ts";
 import type { StoreOptions } from "./types.ts";
 
 /**
@@ -38,12 +39,8 @@ export async function loadOrCreateIdentity(
 
 /** Undefined where there is none. @throws {ExitError} `damagedState` when the file does not hold an identity. */
 export async function readIdentity(disk: Disk, file: string): Promise<Identity | undefined> {
-  try {
-    return checked(file, (await disk.readFile(file)).toString("utf8"));
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    return undefined;
-  }
+  const text = await readSmallFile(disk, file);
+  return text === undefined ? undefined : checked(file, text);
 }
 
 function checked(file: string, text: string): Identity {

@@ -20,12 +20,12 @@ export function finding(
   return { subject, level, path: file, message, detail };
 }
 
-export async function inspectDirectory(disk: Disk, directory: string): Promise<Finding> {
+export async function inspectDirectory(disk: Disk, directory: string, open = openPrivateDirectory): Promise<Finding> {
   const dry = createDryDisk(disk);
   try {
     const found = await disk.stat(directory);
     const detail = found === undefined ? {} : { mode: found.mode.toString(8), uid: found.uid };
-    await openPrivateDirectory(dry, directory);
+    await open(dry, directory);
     if (found === undefined) return finding("directory", "note", directory, "is not there yet; a start makes it");
     if (dry.steps.length === 0) return finding("directory", "ok", directory, "is the user's own, and closed", detail);
     const message = `is open to others (mode ${detail.mode}); a start closes it`;
@@ -35,9 +35,13 @@ export async function inspectDirectory(disk: Disk, directory: string): Promise<F
   }
 }
 
-export async function inspectIdentity(disk: Disk, file: string): Promise<Finding> {
+/** @param isUsed there are records or events of a daemon. */
+export async function inspectIdentity(disk: Disk, file: string, isUsed: boolean): Promise<Finding> {
   try {
     const identity = await readIdentity(disk, file);
+    if (identity === undefined && isUsed) {
+      return finding("identity", "damaged", file, "is gone; a start makes another daemon of this one");
+    }
     if (identity === undefined) return finding("identity", "note", file, "is not there yet; a start makes it");
     const { daemonId, nodeId, version, createdAt } = identity;
     const message = `${daemonId} on ${nodeId}, made by codexd ${version} at ${createdAt}`;
@@ -47,9 +51,15 @@ export async function inspectIdentity(disk: Disk, file: string): Promise<Finding
   }
 }
 
-export async function inspectDaemonState(disk: Disk, file: string, running: RunningDaemon | null): Promise<Finding> {
+/** @param isUsed as for `inspectIdentity`. */
+export async function inspectDaemonState(
+  disk: Disk, file: string, running: RunningDaemon | null, isUsed: boolean,
+): Promise<Finding> {
   const { document, damaged, clean, seq, seqCeiling, ...previous } = await loadDaemonState(disk, file);
   if (damaged) return finding("daemon_state", "damaged", file, "does not hold the state of a daemon");
+  if (document === undefined && isUsed) {
+    return finding("daemon_state", "damaged", file, "is gone; after a start seqs go on far above the last ones");
+  }
   if (document === undefined) return finding("daemon_state", "note", file, "is not there yet; a start makes it");
   const place = await disk.stat(path.dirname(file));
   const bootIdNow = await readBootId(disk);
@@ -102,8 +112,9 @@ export async function inspectLeftovers(
       ? "was damaged and set aside by an earlier start; codexd needs it no more, look at it and remove it"
       // A daemon that runs may be writing it.
       : running === null && isTemporary(name) ? "was being written when a daemon died; a start removes it" : null;
-    const bytes = about === null ? 0 : ((await disk.stat(file))?.bytes ?? 0);
-    if (about !== null) findings.push(finding("leftover", "note", file, about, { bytes }));
+    if (about === null) continue;
+    const bytes = (await disk.stat(file))?.bytes ?? 0;
+    findings.push(finding("leftover", "note", file, `${about} (${bytes} bytes)`, { bytes }));
   }
   return findings;
 }

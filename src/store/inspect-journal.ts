@@ -6,7 +6,7 @@
 import { ChangeFinder } from "./change-finder.ts";
 import { errorCode, type Disk, type DiskFile } from "./disk.ts";
 import { findNewline, parseLine, verifyLine, type LineChanges } from "./line.ts";
-import { readPieces } from "./line-reader.ts";
+import { readPassingPieces } from "./line-reader.ts";
 import { listSegments, type Segment } from "./segment.ts";
 
 export interface SegmentReport {
@@ -26,9 +26,14 @@ export interface SegmentReport {
   /** Bytes behind the last whole line. */
   tailBytes: number;
   /** Seqs that are missing before a whole line of this segment, and no line tells why. */
-  readonly missing: Array<{ readonly fromSeq: number; readonly toSeq: number }>;
-  /** The same where the line behind them does. */
+  readonly missing: SeqRange[];
+  /** The same where a line does: the one behind them, or a later one. */
   toldJumps: number;
+}
+
+export interface SeqRange {
+  readonly fromSeq: number;
+  readonly toSeq: number;
 }
 
 export interface LineVisitor {
@@ -39,21 +44,38 @@ export interface LineVisitor {
 
 const PIECE_BYTES = 1024 * 1024;
 
-/** Oldest first. A closed segment that retention takes away meanwhile is left out. */
+/** Oldest first. Where retention takes a segment away meanwhile, the journal begins behind that. */
 export async function inspectSegments(disk: Disk, directory: string, visitor: LineVisitor): Promise<SegmentReport[]> {
   const { closed, active } = await listSegments(disk, directory);
-  const scan: Scan = { lastSeq: 0, visitor };
+  const scan: Scan = { lastSeq: 0, told: [], visitor };
   const reports: SegmentReport[] = [];
   for (const segment of active === undefined ? closed : [...closed, active]) {
     const report = await inspectSegment(disk, segment, segment === active, scan);
-    if (report !== undefined) reports.push(report);
+    if (report !== undefined) {
+      reports.push(report);
+      continue;
+    }
+    reports.length = 0;
+    scan.lastSeq = 0;
+    visitor.broken();
   }
+  for (const report of reports) takeTold(report, scan.told);
   return reports;
+}
+
+/** What an event of a later start names is known to be gone. */
+function takeTold(report: SegmentReport, told: readonly SeqRange[]): void {
+  const untold = report.missing.filter(({ fromSeq, toSeq }) =>
+    !told.some((range) => range.fromSeq <= fromSeq && toSeq <= range.toSeq));
+  report.toldJumps += report.missing.length - untold.length;
+  report.missing.splice(0, report.missing.length, ...untold);
 }
 
 interface Scan {
   /** The newest whole line so far, 0 for none. */
   lastSeq: number;
+  /** Seqs that lines behind them tell to be gone. */
+  readonly told: SeqRange[];
   readonly visitor: LineVisitor;
 }
 
@@ -75,7 +97,7 @@ async function inspectSegment(
   const hole: Hole = { at: null, lines: 0 };
   let wholeTo = 0;
   try {
-    for await (const { bytes: piece, position, whole } of readPieces(file, 0, bytes, PIECE_BYTES)) {
+    for await (const { bytes: piece, position, whole } of readPassingPieces(file, 0, bytes, PIECE_BYTES)) {
       if (whole) wholeTo = inspectPiece(piece, position, { report, hole, scan, wholeTo });
     }
   } finally {
@@ -101,6 +123,7 @@ interface Place {
 /** Gives where the last whole line so far ends in the file. */
 function inspectPiece(bytes: Buffer, position: number, { report, hole, scan, wholeTo }: Place): number {
   const changes = new ChangeFinder(bytes);
+  let nextTold = bytes.indexOf(TELLS);
   let wholeEnd = wholeTo;
   let start = 0;
   while (start < bytes.length) {
@@ -109,9 +132,14 @@ function inspectPiece(bytes: Buffer, position: number, { report, hole, scan, who
     if (seq < 0 || (scan.lastSeq > 0 && seq <= scan.lastSeq)) {
       hole.at ??= position + start;
       hole.lines += 1;
+      if (nextTold >= 0 && nextTold < end) nextTold = bytes.indexOf(TELLS, end);
     } else {
       closeHole(report, hole, scan);
       if (scan.lastSeq > 0 && seq !== scan.lastSeq + 1) noteJump(report, scan, seq, parseLine(bytes, start, end));
+      if (nextTold >= 0 && nextTold < end) {
+        noteTold(scan.told, parseLine(bytes, start, end));
+        nextTold = bytes.indexOf(TELLS, end);
+      }
       if (changes.mayBeWithin(start, end)) scan.visitor.changes(seq, parseLine(bytes, start, end).changes);
       report.firstSeq ??= seq;
       report.lastSeq = seq;
@@ -122,6 +150,14 @@ function inspectPiece(bytes: Buffer, position: number, { report, hole, scan, who
     start = end + 1;
   }
   return wholeEnd;
+}
+
+const TELLS = Buffer.from('"type":"storage.recovered"');
+
+function noteTold(told: SeqRange[], { event: { type, detail } }: ReturnType<typeof parseLine>): void {
+  const { lostFromSeq: fromSeq, lostToSeq: toSeq } = detail;
+  if (type !== "storage.recovered" || typeof fromSeq !== "number" || typeof toSeq !== "number") return;
+  told.push({ fromSeq, toSeq });
 }
 
 /** A whole line follows: what stood before it is damage, not the end of a file. */

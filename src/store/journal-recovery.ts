@@ -19,11 +19,14 @@ export interface JournalRecoveryOptions {
   readonly directory: string;
   /** Lines up to this seq are in every checkpoint. */
   readonly safeSeq: number;
-  readonly mustReachBack: boolean;
+  /** @see ScanOptions.reachSeq */
+  readonly reachSeq: number;
   /** The machine may have gone down under the last daemon: what was not synced may be there in any part and order. */
   readonly powerLost: boolean;
   readonly acceptLoss: boolean;
   visitChanges(bytes: Buffer, start: number, end: number, seq: number): void;
+  /** @see ScanOptions.jumped */
+  jumped(fromSeq: number, toSeq: number): void;
 }
 
 export interface RecoveredJournal {
@@ -77,10 +80,10 @@ export async function syncJournal(disk: Disk, directory: string, segments: reado
 
 /** From the segment that follows on the checkpoints; from an older one where the newer ones hold no whole line. */
 async function scanFromCheckpoints(segments: readonly Segment[], options: JournalRecoveryOptions): Promise<Scan> {
-  const { disk, safeSeq, mustReachBack, visitChanges } = options;
+  const { safeSeq } = options;
   let from = segmentsFrom(segments, safeSeq + 1);
   for (;;) {
-    const scan = await scanJournal({ disk, segments: from, safeSeq, mustReachBack, visitChanges });
+    const scan = await scanJournal({ ...options, segments: from });
     if (scan.lastSeq > 0 || from.length === segments.length) return scan;
     from = segments.slice(-from.length - 1);
   }

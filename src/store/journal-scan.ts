@@ -9,7 +9,7 @@ import { ChangeFinder } from "./change-finder.ts";
 import { writtenByNewer } from "./daemon-state.ts";
 import type { Disk } from "./disk.ts";
 import { findNewline, isOfNewerLayout, parseLine, verifyLine } from "./line.ts";
-import { readPieces } from "./line-reader.ts";
+import { readPassingPieces } from "./line-reader.ts";
 import type { Segment } from "./segment.ts";
 
 /** Where whole lines end: the seq that should stand there does not. */
@@ -28,10 +28,12 @@ export interface ScanOptions {
   readonly segments: readonly Segment[];
   /** Lines up to this seq are in every checkpoint: losing them loses no record. */
   readonly safeSeq: number;
-  /** Whether the first segment must follow on `safeSeq`; false where what stood before it is known to be gone. */
-  readonly mustReachBack: boolean;
+  /** The first line must follow on this seq or an earlier one; Infinity where what is missing there is accepted. */
+  readonly reachSeq: number;
   /** Called with each line that changes records; `at` is its newline. */
   visitChanges(bytes: Buffer, start: number, at: number, seq: number): void;
+  /** Called with each jump that a line tells, where checkpoints had what the missing lines have put. */
+  jumped(fromSeq: number, toSeq: number): void;
 }
 
 export interface Scan {
@@ -58,7 +60,7 @@ async function scanSegment(disk: Disk, segment: Segment, state: ScanState): Prom
   const file = await disk.open(segment.path, "read");
   let end = 0;
   try {
-    for await (const piece of readPieces(file, 0, segment.bytes, PIECE_BYTES)) {
+    for await (const piece of readPassingPieces(file, 0, segment.bytes, PIECE_BYTES)) {
       end = piece.position + piece.bytes.length;
       if (piece.whole) scanPiece(piece.bytes, piece.position, segment, state);
       else state.bad(segment, piece.position);
@@ -101,7 +103,7 @@ class ScanState {
   }
 
   bad(segment: Segment, offset: number): void {
-    const fromSeq = this.#lastSeq === 0 ? Math.min(segment.firstSeq, this.#options.safeSeq + 1) : this.#lastSeq + 1;
+    const fromSeq = this.#lastSeq === 0 ? Math.min(segment.firstSeq, this.#options.reachSeq + 1) : this.#lastSeq + 1;
     this.#hole ??= { segment, offset, fromSeq, toSeq: undefined };
   }
 
@@ -127,13 +129,14 @@ class ScanState {
   }
 
   #follows(seq: number, bytes: Buffer, start: number, end: number): boolean {
-    const { safeSeq, mustReachBack } = this.#options;
-    if (this.#lastSeq === 0 ? seq <= safeSeq + 1 || !mustReachBack : seq === this.#lastSeq + 1) return true;
+    const missing = (this.#lastSeq === 0 ? this.#options.reachSeq : this.#lastSeq) + 1;
+    if (this.#lastSeq === 0 ? seq <= missing : seq === missing) return true;
     // Only a line that says so may leave seqs out, and only those that it names.
     const { type, detail } = parseLine(bytes, start, end).event;
-    const { fromSeq } = detail;
-    const missing = (this.#lastSeq === 0 ? safeSeq : this.#lastSeq) + 1;
-    return type === "storage.recovered" && typeof fromSeq === "number" && fromSeq <= missing;
+    const { fromSeq, recordsSeq } = detail;
+    const isTold = type === "storage.recovered" && typeof fromSeq === "number" && fromSeq <= missing;
+    if (isTold && typeof recordsSeq === "number") this.#options.jumped(fromSeq, recordsSeq);
+    return isTold;
   }
 
   /** Whole lines go on behind the hole, at `seq`: decides whether that is good enough. */

@@ -15,9 +15,11 @@ import type { EventBatch, EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { BesideFiles } from "./beside-files.ts";
 import { mayPass } from "./disk.ts";
+import { FlushPace } from "./flush-pace.ts";
 import { fullReason, recoveredDraft, refusedDraft, storageFull, type Degraded } from "./full-disk.ts";
-import { batchOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
+import { batchOf, lastSeqOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
+import { SeqWaiters } from "./seq-waiters.ts";
 import type { StoreHealth } from "./types.ts";
 
 export interface JournalOptions {
@@ -26,6 +28,7 @@ export interface JournalOptions {
   readonly writer: SegmentWriter;
   readonly files: BesideFiles;
   readonly durability: Durability;
+  readonly detailBytesMax: number;
   /** The newest seq in the segments, 0 for none. */
   readonly headSeq: number;
   /** The newest seq that may ever have been given out. */
@@ -34,19 +37,14 @@ export interface JournalOptions {
   reserve(seq: number): Promise<void> | null;
 }
 
-interface Waiter {
-  readonly seq: number;
-  resolve(): void;
-  reject(error: Error): void;
-}
-
 export class Journal {
   readonly #options: JournalOptions;
   readonly #pending: PendingLines;
+  readonly #pace: FlushPace;
   readonly #listeners = new Set<(batch: EventBatch) => void>();
   readonly #drainListeners = new Set<() => void>();
   readonly #broken = createDeferred<Error>();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new SeqWaiters();
   #lastSeq: number;
   #headSeq: number;
   #syncedSeq = 0;
@@ -59,7 +57,8 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#pending = new PendingLines(options.clock);
+    this.#pending = new PendingLines(options.clock, options.detailBytesMax);
+    this.#pace = new FlushPace(options.clock, () => this.#flushNow());
     this.#lastSeq = options.lastSeq;
     this.#headSeq = options.headSeq;
   }
@@ -98,7 +97,9 @@ export class Journal {
     const seq = this.#lastSeq + 1;
     if (this.#failure === undefined) this.#pending.append(seq, draft, tables, claim);
     this.#lastSeq = seq;
-    if (this.#flushing === undefined && this.#degraded === undefined) this.#startFlush();
+    const mayFlush = this.#flushing === undefined && this.#degraded === undefined;
+    const isAwaited = claim !== null && claim.request !== null;
+    if (mayFlush && this.#pace.isDue(this.#pending.byteCount, isAwaited)) this.#startFlush();
     return seq;
   }
 
@@ -116,10 +117,10 @@ export class Journal {
   /** Resolves when all that was appended is published, or undone; at once while the disk is full. */
   settled(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#degraded !== undefined || this.#headSeq >= this.#lastSeq || this.#pending.byteCount === 0) {
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => this.#waiters.push({ seq: this.#lastSeq, resolve, reject }));
+    const isBehind = this.#degraded === undefined && this.#headSeq < this.#lastSeq && this.#pending.byteCount > 0;
+    if (!isBehind) return Promise.resolve();
+    this.#flushNow();
+    return this.#waiters.wait(this.#lastSeq);
   }
 
   /** All lines up to `seq` are on the medium when this resolves. @throws when they cannot be written now. */
@@ -135,21 +136,27 @@ export class Journal {
     this.#closed = true;
     this.#syncTimer?.cancel();
     this.#retryTimer?.cancel();
+    this.#flushNow();
     await this.#flushing;
     if (this.#degraded !== undefined) await this.#flush();
     this.#retryTimer?.cancel();
     this.#syncTimer?.cancel();
-    await this.#options.files.settled();
     try {
       await this.#options.writer.close();
+      this.#options.files.durable(this.#headSeq);
     } catch (error) {
       this.fail(error);
     }
+    await this.#options.files.settled();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#degraded !== undefined) {
       const held = this.#lastSeq - this.#headSeq;
       throw new ExitError(EXIT.diskFailed, `${held} events could not be written: ${this.#degraded.reason}`);
     }
+  }
+
+  #flushNow(): void {
+    if (this.#flushing === undefined && this.#degraded === undefined && !this.#pending.isEmpty) this.#startFlush();
   }
 
   #startFlush(): void {
@@ -159,13 +166,14 @@ export class Journal {
 
   /** Never rejects. */
   async #flush(): Promise<void> {
+    this.#pace.begun();
     while (!this.#pending.isEmpty && this.#failure === undefined) {
       const chunks = this.#pending.take(LIMITS.journalBatchBytesMax);
       try {
         await this.#write(chunks);
       } catch (error) {
         this.#pending.giveBack(chunks);
-        if (mayPass(error)) await this.#hold(error);
+        if (mayPass(error) && this.#failure === undefined) await this.#hold(error);
         else this.fail(error);
         break;
       }
@@ -178,6 +186,7 @@ export class Journal {
       this.#publish(chunks);
       if (this.#degraded !== undefined && this.#pending.isEmpty) this.#recovered(this.#degraded);
     }
+    this.#pace.ended();
     this.#flushing = undefined;
   }
 
@@ -202,8 +211,8 @@ export class Journal {
     }
     for (const chunk of chunks) for (const { seq, claim } of chunk.claims) claim.request?.resolve(seq);
     for (const { claims } of chunks) this.#options.files.published(claims);
-    const waiting = this.#waiters.findIndex((waiter) => waiter.seq > this.#headSeq);
-    for (const waiter of this.#waiters.splice(0, waiting < 0 ? this.#waiters.length : waiting)) waiter.resolve();
+    if (this.#options.durability === "power") this.#options.files.durable(this.#headSeq);
+    this.#waiters.reached(this.#headSeq);
     for (const listener of this.#drainListeners) this.#call(listener);
     if (this.#options.durability === "interval") this.#syncSoon();
   }
@@ -230,6 +239,7 @@ export class Journal {
     try {
       await this.#options.writer.sync();
       this.#syncedSeq = Math.max(this.#syncedSeq, seq);
+      this.#options.files.durable(seq);
     } catch (error) {
       this.fail(error);
     }
@@ -256,7 +266,7 @@ export class Journal {
     for (const claim of refused) claim.request?.reject(this.#failure ?? storageFull(reason));
     files.refused(refused);
     if (this.#failure !== undefined) return;
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+    this.#waiters.reached(this.#lastSeq);
     if (this.#closed) return;
     this.#retryTimer = clock.after(LIMITS.storageRetryMs, () => {
       if (this.#flushing === undefined) this.#startFlush();
@@ -273,7 +283,8 @@ export class Journal {
 
   /** Final: nothing more is written or acknowledged. */
   fail(error: unknown): void {
-    if (this.#failure !== undefined) return;
+    // What was being written when the journal ended waits for an answer too.
+    if (this.#failure !== undefined) return this.#rejectAll(this.#failure);
     this.#failure = new ExitError(EXIT.diskFailed, `the disk failed: ${errorMessage(error)}`, { cause: error });
     this.#options.log.error("the journal ends here", { reason: this.#failure.message });
     this.#rejectAll(this.#failure);
@@ -284,12 +295,6 @@ export class Journal {
     const lost = this.#pending.take(Number.POSITIVE_INFINITY);
     this.#pending.release(lost);
     for (const chunk of lost) for (const { claim } of chunk.claims) claim.request?.reject(failure);
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(failure);
+    this.#waiters.rejectAll(failure);
   }
-}
-
-function lastSeqOf(chunks: readonly Chunk[]): number {
-  const seq = chunks.at(-1)?.entries.at(-1)?.seq;
-  assert(seq !== undefined, "a batch holds a line at least");
-  return seq;
 }

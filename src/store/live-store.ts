@@ -11,11 +11,13 @@ import { decodeEntry, type CodexdEvent, type EventBatch, type EventDraft } from 
 import type { BesideFile, BesideFiles } from "./beside-files.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { DaemonStateFile } from "./daemon-state.ts";
-import type { Disk } from "./disk.ts";
+import { mayPass, type Disk } from "./disk.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalWatch } from "./journal-watch.ts";
 import type { Lock } from "./lock.ts";
+import { asExitError } from "./open-failure.ts";
 import type { Claim } from "./pending.ts";
+import type { RecentBatches } from "./recent-batches.ts";
 import type { RecentEvents } from "./recent-events.ts";
 import { detailFileOf, isCutDetail } from "./event-details.ts";
 import type { RecordParts } from "./record-parts.ts";
@@ -24,7 +26,7 @@ import type { Retention } from "./retention.ts";
 import { segmentBytesOf } from "./segment.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import type { Table, TableChange } from "./table.ts";
-import type { Changes, ChangesOf, ReadonlyTable, Store, StoreHealth, Tables } from "./types.ts";
+import type { Changes, ChangesOf, ReadonlyTable, SeqHole, Store, StoreHealth, Tables } from "./types.ts";
 
 export interface LiveStoreParts {
   readonly disk: Disk;
@@ -38,6 +40,8 @@ export interface LiveStoreParts {
   readonly retention: Retention;
   readonly state: DaemonStateFile;
   readonly recent: RecentEvents;
+  readonly recentBatches: RecentBatches;
+  readonly seqHoles: readonly SeqHole[];
   readonly watch: JournalWatch;
   readonly lock: Lock;
 }
@@ -59,6 +63,7 @@ export class LiveStore<T extends Tables> implements Store<T> {
   constructor(parts: LiveStoreParts) {
     this.#parts = parts;
     this.tables = Object.fromEntries(parts.tables) as unknown as this["tables"];
+    parts.journal.subscribe((batch) => parts.recentBatches.add(batch));
   }
 
   get lastSeq(): number {
@@ -72,6 +77,10 @@ export class LiveStore<T extends Tables> implements Store<T> {
   get oldestSeq(): number {
     const oldest = this.#parts.writer.segments.find(({ bytes }) => bytes > 0);
     return oldest?.firstSeq ?? this.headSeq + 1;
+  }
+
+  get seqHoles(): readonly SeqHole[] {
+    return this.#parts.seqHoles;
   }
 
   journalSize(): { segments: number; bytes: number } {
@@ -112,9 +121,9 @@ export class LiveStore<T extends Tables> implements Store<T> {
   }
 
   replay(afterSeq: number): AsyncIterableIterator<EventBatch> {
-    const { disk, writer, journal, watch } = this.#parts;
-    const source = { segments: () => writer.segments, headSeq: () => journal.headSeq, dropLost: () => watch.lookNow() };
-    return replay({ disk, ...source }, afterSeq);
+    const { disk, writer, journal, watch, recentBatches } = this.#parts;
+    const segments = { segments: () => writer.segments, dropLost: () => watch.lookNow() };
+    return replay({ disk, ...segments, headSeq: () => journal.headSeq, recent: recentBatches }, afterSeq);
   }
 
   async readDetail(seq: number): Promise<string | null> {
@@ -161,6 +170,7 @@ export class LiveStore<T extends Tables> implements Store<T> {
     const claim = request === null && ready.length === 0 ? null
       : { request, changes: ready, ...(files.length === 0 ? {} : { files }) };
     journal.append(draft, text, claim);
+    if (files.length > 0) this.#parts.files.announce(files);
     for (const change of ready) change.apply();
     if (ready.length > 0) checkpoints.changed();
     return seq;
@@ -212,12 +222,24 @@ export class LiveStore<T extends Tables> implements Store<T> {
         log.warn("a checkpoint was not written at the end", { error: errorMessage(error) });
       }
       await retention.run();
-      await state.writeClean();
+      await this.#writeClean();
     } finally {
       // Whatever has failed: after the lock is given up nothing of this store may still write.
       await unwatched;
       await checkpoints.abandon();
+      await retention.settled();
+      await state.settled();
       await lock.release();
+    }
+  }
+  /** Where there is no room for it nothing is lost: the next start reads the journal, as after a kill. */
+  async #writeClean(): Promise<void> {
+    const { state, log } = this.#parts;
+    try {
+      await state.writeClean();
+    } catch (error) {
+      if (!mayPass(error)) throw asExitError(error);
+      log.warn("daemon-state.json was not written at the end", { error: errorMessage(error) });
     }
   }
 }

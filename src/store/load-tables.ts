@@ -5,16 +5,12 @@
 // Invariants: a line changes a table only when it is newer than the table's checkpoint; whatever an older codexd has
 // written, a record in a table has every member that this one knows.
 
-import path from "node:path";
-
 import type { Logger } from "../base/log.ts";
-import { EXIT, ExitError } from "../core/errors.ts";
-import type { EventDraft } from "../core/event.ts";
 import { loadCheckpoint, type LoadedCheckpoint } from "./checkpoint.ts";
 import type { CheckpointTarget } from "./checkpoints.ts";
 import type { Disk } from "./disk.ts";
 import type { LineChanges } from "./line.ts";
-import { setAside } from "./replace-file.ts";
+import { Sharing } from "./sharing.ts";
 import { Table } from "./table.ts";
 import type { TableSpec } from "./types.ts";
 
@@ -23,6 +19,8 @@ export interface LoadedTable extends CheckpointTarget {
   readonly outcome: LoadedCheckpoint["outcome"];
   /** @see TableSpec.complete */
   complete(record: object): object;
+  /** Of the records that the journal puts. */
+  readonly sharing: Sharing;
 }
 
 /** @throws {ExitError} `damagedState` when a newer codexd has written one of them. */
@@ -45,7 +43,8 @@ export async function loadTables(
     const { path: file, field } = spec;
     // A file of an older layout is written anew at the next checkpoint.
     const revision = table.revision - lacking;
-    tables.push({ kind, outcome, complete, file, field, table, seq, revision, dirtySince: undefined });
+    const sharing = new Sharing();
+    tables.push({ kind, outcome, complete, sharing, file, field, table, seq, revision, dirtySince: undefined });
   }
   return tables;
 }
@@ -61,41 +60,11 @@ export function applyLine(tables: readonly LoadedTable[], seq: number, { put, de
     if (seq <= target.seq) continue;
     const record = put[kind];
     if (record !== undefined) {
-      const whole = target.complete(record);
+      const whole = target.complete(target.sharing.share(record));
       target.table.load(whole, JSON.stringify(whole).length);
     }
     for (const id of del[kind] ?? []) target.table.prepareDelete(id).apply();
   }
-}
-
-/** @throws {ExitError} `damagedState` when there is a damaged checkpoint and the journal begins too late for it. */
-export function refuseUnrebuildable(tables: readonly LoadedTable[], journalStart: number | undefined): void {
-  const lost = tables.find(({ outcome }) => outcome === "damaged");
-  if (lost === undefined || journalStart === 1) return;
-  throw new ExitError(
-    EXIT.damagedState,
-    `${lost.file} is damaged, and the journal does not reach back far enough to rebuild it: restore the file, or ` +
-      "`codexd start --accept-loss` to go on with the records that the journal still has",
-  );
-}
-
-/** Sets damaged checkpoints aside, now that their tables are rebuilt; gives an event for each. */
-export async function setDamagedAside(disk: Disk, tables: readonly LoadedTable[]): Promise<EventDraft[]> {
-  const notices: EventDraft[] = [];
-  for (const { file, outcome } of tables) {
-    if (outcome === "damaged") notices.push(setAsideNotice(file, await setAside(disk, file)));
-  }
-  return notices;
-}
-
-export function setAsideNotice(file: string, aside: string): EventDraft {
-  const name = path.basename(file);
-  return {
-    level: "warn",
-    type: "storage.recovered",
-    message: `${name} could not be read; it is kept aside, and rebuilt from the journal`,
-    detail: { file: name, setAside: [path.basename(aside)] },
-  };
 }
 
 function isId(value: unknown): boolean {

@@ -29,6 +29,7 @@ export interface OpenSegment {
 
 /** Those that are no longer in the directory; all of them when the directory is gone. */
 export async function removedOf(disk: Disk, directory: string, closed: readonly Segment[]): Promise<LostSegment[]> {
+  if (closed.length === 0) return [];
   const names = new Set(await namesIn(disk, directory));
   const removed = closed.filter((segment) => !names.has(path.basename(segment.path)));
   return removed.map((segment) => ({ segment, loss: "removed" }));
@@ -42,7 +43,8 @@ export async function lossOf(disk: Disk, { path: file, bytes }: Segment, open: O
   if (found.bytes < bytes) return "cut";
   // Writing goes on where it was: a file that was cut has a hole in front of what came after.
   const { provenBytes } = open;
-  if (provenBytes > 0) {
+  // Where nothing was written since the last look, its length has said enough.
+  if (provenBytes > 0 && provenBytes !== bytes) {
     const stands = (await has(open.file, 0, "{")) && (await has(open.file, provenBytes - 1, "\n"));
     if (!stands) return "cut";
   }

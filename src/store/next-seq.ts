@@ -37,18 +37,23 @@ export function lastSeqGivenOut(evidence: SeqEvidence): number {
   }
   // With this durability every line that was published had been synced before.
   const synced = previous.document["durability"] === "power";
-  // Somebody has taken the whole journal away: nothing says how far it went.
-  const journalGone = headSeq === 0 && previous.seq > 0 && !previous.clean;
-  return linesLost || journalGone || (powerLost && !synced) ? Math.max(known, previous.seqCeiling) : known;
+  // Somebody has taken the journal's end away, if not all of it: nothing says how far it went.
+  const endGone = headSeq < Math.max(checkpointSeq, previous.seq) && !previous.clean;
+  return linesLost || endGone || (powerLost && !synced) ? Math.max(known, previous.seqCeiling) : known;
 }
 
-/** Tells that the seqs in between are gone; it must be the first line after the hole. */
-export function jumpNotice(headSeq: number, lastSeq: number): EventDraft {
-  const detail = { fromSeq: headSeq + 1, toSeq: lastSeq };
+/**
+ * Tells that the seqs in between are gone; it must be the first line after the hole.
+ *
+ * @param checkpointSeq the newest seq that a checkpoint stands for: behind the hole's begin, only that one has records
+ *   of the missing lines.
+ */
+export function jumpNotice(headSeq: number, lastSeq: number, checkpointSeq: number): EventDraft {
+  const hole = { fromSeq: headSeq + 1, toSeq: lastSeq };
   return {
     level: "warn",
     type: "storage.recovered",
-    message: `events ${detail.fromSeq} to ${detail.toSeq} are gone, or never were: the last end was not in order`,
-    detail,
+    message: `events ${hole.fromSeq} to ${hole.toSeq} are gone, or never were: the last end was not in order`,
+    detail: checkpointSeq > headSeq ? { ...hole, recordsSeq: checkpointSeq } : hole,
   };
 }

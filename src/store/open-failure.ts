@@ -26,3 +26,12 @@ export function asExitError(error: unknown): unknown {
   if (refusal === undefined) return new ExitError(EXIT.diskFailed, `the disk: ${error.message}`, options);
   return new ExitError(EXIT.config, `${refusal} (${error.message})`, options);
 }
+
+/** What `work` gives. @throws (rejects) what it does, as `asExitError` words it. */
+export async function orExitError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asExitError(error);
+  }
+}

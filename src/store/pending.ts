@@ -8,6 +8,7 @@
 import { assert } from "../base/assert.ts";
 import { isoTime, type Clock } from "../base/clock.ts";
 import type { EventBatch, EventDetail, EventDraft, EventEntry } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 import { besideBytes, type BesideFile } from "./beside-files.ts";
 import { cutLargeDetail, detailFileOf, isTooLarge } from "./event-details.ts";
 import { endLine, LINE_TAIL_BYTES, utf8BytesMax } from "./line.ts";
@@ -40,6 +41,7 @@ export interface Chunk {
 
 export class PendingLines {
   readonly #clock: Clock;
+  readonly #detailBytesMax: number;
   #chunks: Chunk[] = [];
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #used = 0;
@@ -48,8 +50,10 @@ export class PendingLines {
 
   #middle = { ms: Number.NaN, level: "", type: "", message: "", text: "" };
 
-  constructor(clock: Clock) {
+  /** @param detailBytesMax above it a detail lies in a file. */
+  constructor(clock: Clock, detailBytesMax: number = LIMITS.eventDetailBytesMax) {
     this.#clock = clock;
+    this.#detailBytesMax = detailBytesMax;
   }
 
   get byteCount(): number {
@@ -64,7 +68,7 @@ export class PendingLines {
   append(seq: number, draft: EventDraft, tables: string, claim: Claim | null): void {
     const detailJson = draft.detailJson ?? JSON.stringify(draft.detail);
     assert(detailJson !== undefined, "an event's detail is an object");
-    if (isTooLarge(detailJson)) return this.#appendCut(seq, draft, detailJson, tables, claim);
+    if (isTooLarge(detailJson, this.#detailBytesMax)) return this.#appendCut(seq, draft, detailJson, tables, claim);
     const event = `{"seq":${seq}${this.#middleOf(draft)}${detailJson}`;
     let bytesMax = utf8BytesMax(event.length + tables.length) + LINE_TAIL_BYTES;
     if (bytesMax > SLAB_BYTES) bytesMax = Buffer.byteLength(event) + Buffer.byteLength(tables) + LINE_TAIL_BYTES;
@@ -185,8 +189,10 @@ export class PendingLines {
   }
 
   /** What stands between seq and detail: for the many events of a busy moment the same, so the last one is kept. */
-  #middleOf({ level, type, message }: EventDraft): string {
+  #middleOf({ level, type, message: given }: EventDraft): string {
     const now = this.#clock.now();
+    const max = LIMITS.eventMessageCharsMax;
+    const message = given.length > max ? given.slice(0, max).replace(/[\uD800-\uDBFF]$/, "") : given;
     const last = this.#middle;
     if (now === last.ms && type === last.type && message === last.message && level === last.level) return last.text;
     const text =
@@ -219,6 +225,13 @@ export function batchOf(chunk: Chunk): EventBatch {
   const last = entries.at(-1);
   assert(first !== undefined && last !== undefined, "a chunk holds a line at least");
   return { firstSeq: first.seq, lastSeq: last.seq, bytes: bytesOf(chunk), entries };
+}
+
+/** The newest line of a batch of one chunk at least. */
+export function lastSeqOf(chunks: readonly Chunk[]): number {
+  const seq = chunks.at(-1)?.entries.at(-1)?.seq;
+  assert(seq !== undefined, "a batch holds a line at least");
+  return seq;
 }
 
 export function bytesOf(chunk: Chunk): Buffer {

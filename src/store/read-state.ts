@@ -17,9 +17,10 @@ import { createDryDisk, type DryDisk } from "./dry-disk.ts";
 import { detailFileOf, isCutDetail } from "./event-details.ts";
 import { asExitError } from "./open-failure.ts";
 import { createRecordParts } from "./record-parts.ts";
+import { repairFiles } from "./repair-files.ts";
 import { replay } from "./replay.ts";
-import { listSegments, type Segment } from "./segment.ts";
-import { findState, openDirectories, repairFiles } from "./store.ts";
+import { ACTIVE_NAME, type Segment } from "./segment.ts";
+import { findState, openDirectories } from "./store.ts";
 import type { ReadonlyTable, StoreOptions, TableSpec, Tables } from "./types.ts";
 
 export interface StateReading<T extends Tables> {
@@ -35,6 +36,8 @@ export interface StateReading<T extends Tables> {
   readonly oldestSeq: number;
   /** What a start would do to the files before it serves, a sentence each. */
   readonly repairs: readonly string[];
+  /** Files that it would remove, for nothing names them. */
+  readonly removed: readonly string[];
   /** Events above `afterSeq` up to `headSeq`; what retention has removed meanwhile is left out. */
   replay(afterSeq: number): AsyncIterableIterator<EventBatch>;
   /** A record with what lies beside it; itself where nothing does. */
@@ -60,9 +63,8 @@ export async function readState<T extends Tables>(
   for (let look = 1; ; look++) {
     const dry = createDryDisk(disk);
     try {
-      const before = held ? await segmentNames(dry, options.logsDir) : "";
       const reading = await readOnce(options, dry, held);
-      if (!held || look === LOOKS_MAX || before === (await segmentNames(disk, options.logsDir))) return reading;
+      if (!held || look === LOOKS_MAX || reading.isToTheEnd) return reading;
     } catch (error) {
       if (!held || look === LOOKS_MAX) {
         await dry.close();
@@ -73,9 +75,10 @@ export async function readState<T extends Tables>(
   }
 }
 
+/** `isToTheEnd`: of lines in the active segment, which is held open; else one may have been closed unseen. */
 async function readOnce<T extends Tables>(
   options: StoreOptions<T>, dry: DryDisk, held: boolean,
-): Promise<StateReading<T>> {
+): Promise<StateReading<T> & { readonly isToTheEnd: boolean }> {
   await openDirectories(options, dry);
   const found = await findState(options, dry);
   const { headSeq } = found.journal;
@@ -91,12 +94,14 @@ async function readOnce<T extends Tables>(
   const tables = Object.fromEntries(found.tables.map(({ kind, table }) => [kind, table]));
   const source = { disk: forgiving(dry, segments), segments: () => segments, headSeq: () => headSeq };
   return {
+    isToTheEnd: path.basename(segments.at(-1)?.path ?? "") === ACTIVE_NAME,
     tables: tables as unknown as StateReading<T>["tables"],
     identity: found.identity,
     previous: found.previous,
     copied: found.copied,
     headSeq,
     oldestSeq: segments[0]?.firstSeq ?? headSeq + 1,
+    removed: dry.removed,
     repairs: [...dry.steps, ...notices.map(({ message }) => `an event says: ${message}`)],
     replay: (afterSeq) => replayUpTo(headSeq, replay(source, afterSeq)),
     readWhole: async (kind, record) => (await parts.readWhole(kind, record)) as typeof record,
@@ -154,12 +159,6 @@ async function* replayUpTo(headSeq: number, batches: AsyncIterable<EventBatch>):
       return;
     }
   }
-}
-
-async function segmentNames(disk: Disk, directory: string): Promise<string> {
-  if ((await disk.stat(directory))?.kind !== "directory") return "";
-  const { closed, active } = await listSegments(disk, directory);
-  return [...closed, ...(active === undefined ? [] : [active])].map(({ firstSeq }) => firstSeq).join(" ");
 }
 
 /** What is wrong with a file, for who looks at it alone. @throws what is no refusal of codexd's or the system's. */

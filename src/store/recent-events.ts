@@ -6,6 +6,9 @@
 
 import { decodeEntry, isDelta, type CodexdEvent, type EventBatch, type EventDetail } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
+import type { Disk } from "./disk.ts";
+import { replay } from "./replay.ts";
+import { seqBefore, type Segment } from "./segment.ts";
 
 const ID_FIELDS = ["sessionId", "threadId", "turnId", "submissionId", "itemId", "runId", "approvalId"];
 
@@ -65,4 +68,23 @@ export function cutDetail(event: CodexdEvent): CodexdEvent {
   const ids = ID_FIELDS.flatMap((field) => (field in event.detail ? [[field, event.detail[field]]] : []));
   const detail: EventDetail = { ...(Object.fromEntries(ids) as EventDetail), truncated: true };
   return { ...event, detail };
+}
+
+/** So much of the journal's end is looked at for the list after a start; an event may have megabytes. */
+const LOOKBACK_BYTES = 4 * 1024 * 1024;
+
+interface LoadOptions {
+  readonly disk: Disk;
+  readonly segments: readonly Segment[];
+  readonly headSeq: number;
+  readonly max: number;
+}
+
+/** What the end of the journal gives; nothing is asked of the file, which is a view. */
+export async function loadRecentEvents({ disk, segments, headSeq, max }: LoadOptions): Promise<RecentEvents> {
+  const recent = new RecentEvents(max);
+  const source = { disk, segments: () => segments, headSeq: () => headSeq };
+  const lookback = await seqBefore(disk, segments, LOOKBACK_BYTES);
+  for await (const batch of replay(source, lookback)) recent.add(batch);
+  return recent;
 }

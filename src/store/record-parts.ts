@@ -46,11 +46,18 @@ export function createRecordParts(
       const spec = specs[kind];
       if (spec?.beside === undefined) return { record, files: NONE };
       const id = spec.idOf(record);
-      const { record: kept, parts } = spec.beside.cut(record, before(id));
+      const replaced = before(id);
+      const { record: kept, parts } = spec.beside.cut(record, replaced);
+      const had = replaced === undefined ? [] : spec.beside.partsOf(replaced);
+      const has = spec.beside.partsOf(kept);
+      if (had.length + has.length === 0) return { record: kept, files: NONE };
       const written = Object.entries(parts).map(([part, value]): BesideFile => ({
         name: nameOf(spec, id, part), bytes: Buffer.from(JSON.stringify(value)), state: "waits",
       }));
-      return { record: kept, files: written };
+      const gone = had.filter((part) => !has.includes(part)).map((part): BesideFile => ({
+        name: nameOf(spec, id, part), bytes: null, state: "waits",
+      }));
+      return { record: kept, files: [...written, ...gone] };
     },
 
     filesOf(kind, record) {
@@ -77,13 +84,14 @@ export function createRecordParts(
         const spec = specs[kind];
         if (spec?.beside === undefined) continue;
         await files.removeUnfinished(spec.field);
-        const found = await files.list(spec.field);
+        const found = await files.names(spec.field);
         if (found.length === 0) continue;
         const named = new Set([...table.newestFirst()].flatMap((record) => namesOf(spec, record)));
-        for (const { name } of found) {
-          const file = `${spec.field}/${name}`;
-          if (name.endsWith(".json") && !named.has(file)) await files.remove(file);
-        }
+        const orphans = found.filter((name) => name.endsWith(".json") && !named.has(`${spec.field}/${name}`));
+        if (orphans.length === 0) continue;
+        // Rare: only now it is worth a look at what is a file, and what is somebody's own.
+        const isFile = new Set((await files.list(spec.field)).map(({ name }) => name));
+        for (const name of orphans) if (isFile.has(name)) await files.remove(`${spec.field}/${name}`);
       }
     },
   };

@@ -1,4 +1,4 @@
-// Reads journaled events back from a seq on, from the files, holding one piece at a time.
+// Gives journaled events back from a seq on: from the files, one piece at a time, the newest as they were published.
 //
 // Not for recovery: what is damaged here is passed over, and shows as a gap between two batches.
 //
@@ -10,6 +10,7 @@ import { ChangeFinder } from "./change-finder.ts";
 import { errorCode, type Disk, type DiskFile } from "./disk.ts";
 import { findNewline, parseLine, plainEventBytes, readSeq, verifyLine } from "./line.ts";
 import { readPieces } from "./line-reader.ts";
+import type { RecentBatches } from "./recent-batches.ts";
 import { findSeq, type Segment } from "./segment.ts";
 
 export interface ReplaySource {
@@ -17,6 +18,8 @@ export interface ReplaySource {
   /** Oldest first; changes while a replay goes on. */
   segments(): readonly Segment[];
   headSeq(): number;
+  /** The newest events; left out, all are read. */
+  readonly recent?: RecentBatches;
   /** What should be in the files is not: drops what somebody has taken away. */
   dropLost?(): Promise<void>;
 }
@@ -29,6 +32,24 @@ const HEAD_BYTES = 160;
 const TYPE = /^\{"seq":\d+,"createdAt":"[^"]*","level":"[^"]*","type":"([^"\\]*)"/;
 
 export async function* replay(source: ReplaySource, afterSeq: number): AsyncIterableIterator<EventBatch> {
+  const { recent } = source;
+  let cursor = afterSeq;
+  for (let wasCursor = -1; cursor > wasCursor; ) {
+    wasCursor = cursor;
+    for (let batch = recent?.after(cursor); batch !== undefined; batch = recent?.after(cursor)) {
+      cursor = batch.lastSeq;
+      yield batch;
+    }
+    // Who is overtaken by what comes reads on where it is.
+    for await (const batch of replayFiles(source, cursor)) {
+      cursor = batch.lastSeq;
+      yield batch;
+      if (recent?.after(cursor) !== undefined) break;
+    }
+  }
+}
+
+async function* replayFiles(source: ReplaySource, afterSeq: number): AsyncIterableIterator<EventBatch> {
   let cursor = afterSeq;
   let segment = firstSegment(source.segments(), afterSeq);
   while (segment !== undefined && cursor < source.headSeq()) {
@@ -73,6 +94,8 @@ export function cutIntoBatches(bytes: Buffer, afterSeq: number): EventBatch[] {
   let start = 0;
   while (start < bytes.length) {
     const end = findNewline(bytes, start);
+    // The end of a segment that somebody has cut.
+    if (end < 0) break;
     if (readSeq(bytes, start, end) > cursor) {
       const seq = verifyLine(bytes, start, end);
       if (seq > cursor) {

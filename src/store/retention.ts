@@ -19,7 +19,7 @@ export interface RetentionOptions {
    * What is still wanted begins here: it stays while the journal is below `LIMITS.journalKeptTimes` its size. At 0,
    * while nobody knows yet what is wanted, all of it stays.
    */
-  keepFromSeq(): number;
+  keepFromSeq(safeSeq: number): number;
   /** The disk failed for good. */
   onFailed(error: unknown): void;
 }
@@ -40,6 +40,11 @@ export class Retention {
     return this.#running;
   }
 
+  /** Resolves when nothing is being removed. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
   async #removeAll(): Promise<void> {
     const { writer, log, onFailed } = this.#options;
     try {
@@ -54,8 +59,9 @@ export class Retention {
   #oldestMayGo(): boolean {
     const { bytesMax, writer, safeSeq, keepFromSeq } = this.#options;
     const next = writer.segments[1];
-    const wanted = keepFromSeq();
-    if (wanted === 0 || next === undefined || next.firstSeq - 1 > safeSeq()) return false;
+    const safe = safeSeq();
+    const wanted = keepFromSeq(safe);
+    if (wanted === 0 || next === undefined || next.firstSeq - 1 > safe) return false;
     const bytes = writer.segments.reduce((sum, segment) => sum + segmentBytesOf(segment), 0);
     return bytes > (next.firstSeq > wanted ? LIMITS.journalKeptTimes * bytesMax : bytesMax);
   }

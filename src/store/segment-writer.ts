@@ -9,7 +9,7 @@ import path from "node:path";
 
 import { assert } from "../base/assert.ts";
 import { errorMessage } from "../core/errors.ts";
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import { errorCode, isOutOfHandles, type Disk, type DiskFile } from "./disk.ts";
 import { lossOf, removedOf, type LostSegment, type OpenSegment } from "./lost-segments.ts";
 import { bytesOf, type Chunk } from "./pending.ts";
 import { setAside } from "./replace-file.ts";
@@ -42,6 +42,8 @@ export class SegmentWriter {
   #activeLost = false;
   /** Of which nobody has heard yet. */
   #lost: LostSegment[] = [];
+  /** Names in the folder have changed, and it could not be opened to be synced. */
+  #folderWaits = false;
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
@@ -101,8 +103,9 @@ export class SegmentWriter {
 
   /** Takes the oldest segment, if it is closed, out of the journal and removes its file. */
   async removeOldest(): Promise<void> {
+    if (this.#folderWaits) await this.#syncFolder();
     if (this.#segments.length < 2) return;
-    const { disk, directory } = this.#options;
+    const { disk } = this.#options;
     const oldest = this.#segments.shift() as Segment;
     try {
       await disk.unlink(oldest.path);
@@ -112,7 +115,7 @@ export class SegmentWriter {
       throw error;
     }
     // For the same reason it must be gone for good before the next one goes.
-    await finalSync(() => disk.syncDirectory(directory));
+    await this.#syncFolder();
   }
 
   /**
@@ -142,6 +145,7 @@ export class SegmentWriter {
   }
 
   async #fileFor(bytes: number, firstSeq: number): Promise<DiskFile> {
+    if (this.#folderWaits) await this.#syncFolder();
     const last = this.#segments.at(-1);
     const { disk, segmentBytes } = this.#options;
     if (last !== undefined && isActive(last)) {
@@ -162,8 +166,8 @@ export class SegmentWriter {
     if (this.#activeLost) return this.#leaveActive(segment);
     await disk.rename(segment.path, closedPath);
     segment.path = closedPath;
-    await finalSync(() => disk.syncDirectory(directory));
     await this.#letGo();
+    await this.#syncFolder();
     this.#options.onClosed();
   }
 
@@ -174,7 +178,7 @@ export class SegmentWriter {
     let place: { readonly device: number; readonly inode: number } | undefined;
     try {
       // The name must be on the medium before any line in the file is believed to be.
-      await finalSync(() => disk.syncDirectory(directory));
+      await this.#syncFolder();
       place = await disk.stat(activePath);
     } catch (error) {
       await file.close();
@@ -209,6 +213,14 @@ export class SegmentWriter {
     this.#drop(segment);
     this.#activeLost = false;
     await this.#letGo();
+  }
+
+  /** Without room for one more open file it is left to the next call, before which no name changes. */
+  async #syncFolder(): Promise<void> {
+    const { disk, directory } = this.#options;
+    this.#folderWaits = true;
+    await finalSync(() => disk.syncDirectory(directory));
+    this.#folderWaits = false;
   }
 
   async #letGo(): Promise<void> {
@@ -248,11 +260,15 @@ function isActive(segment: Segment): boolean {
   return path.basename(segment.path) === ACTIVE_NAME;
 }
 
-/** After a failed sync nobody knows what is on the medium: whatever the reason, it is not tried again. */
+/**
+ * After a failed sync nobody knows what is on the medium: whatever the reason, it is not tried again. One that was not
+ * even begun, for want of room for one more open file, may be.
+ */
 async function finalSync(sync: () => Promise<void>): Promise<void> {
   try {
     await sync();
   } catch (error) {
+    if (isOutOfHandles(error)) throw error;
     throw new Error(`sync: ${errorMessage(error)}`, { cause: error });
   }
 }

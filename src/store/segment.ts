@@ -6,6 +6,7 @@
 
 import path from "node:path";
 
+import { LIMITS } from "../core/limits.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { findNewline, readSeq } from "./line.ts";
 
@@ -21,6 +22,14 @@ export interface Segment {
   bytes: number;
   /** Of the files that hold details of its lines: they go with it, and count as its own. */
   detailBytes?: number;
+}
+
+/** In so many segments at least a journal is kept. */
+const SEGMENTS_WANTED = 8;
+
+/** Only whole segments go: what is kept is to come near the limit, however small that is. */
+export function fittingSegmentBytes(journalMaxBytes: number): number {
+  return Math.max(LIMITS.journalSegmentBytesMin, journalMaxBytes / SEGMENTS_WANTED);
 }
 
 /** What the segment takes on disk with all that goes with it. */
@@ -53,6 +62,15 @@ export async function seqBefore(disk: Disk, segments: readonly Segment[], bytes:
     }
   }
   return 0;
+}
+
+/** Gives a function that calls `begun` where the newest segment is another one than at the call before. */
+export function onNewSegment(segments: readonly Segment[], begun: () => void): () => void {
+  let newest = segments.at(-1);
+  return () => {
+    if (newest !== segments.at(-1)) begun();
+    newest = segments.at(-1);
+  };
 }
 
 export function closedName(firstSeq: number): string {

@@ -7,13 +7,14 @@
 import path from "node:path";
 
 import { createDisposer, type Disposer } from "../base/disposer.ts";
+import type { Logger } from "../base/log.ts";
 import type { EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Identity } from "../core/records.ts";
 import { createBesideFiles } from "./beside-files.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import {
-  DaemonStateFile, isCopied, loadDaemonState, readBootId, type Place, type PreviousState,
+  DaemonStateFile, isCopied, loadDaemonState, placeOf, readBootId, type Place, type PreviousState,
 } from "./daemon-state.ts";
 import { assignDetails, removeOldest } from "./detail-files.ts";
 import { nodeDisk, type Disk } from "./disk.ts";
@@ -23,19 +24,22 @@ import { recoverJournal, syncJournal, type RecoveredJournal } from "./journal-re
 import { JournalWatch } from "./journal-watch.ts";
 import { parseLine } from "./line.ts";
 import { LiveStore } from "./live-store.ts";
-import {
-  applyLine, loadTables, refuseUnrebuildable, setAsideNotice, setDamagedAside, type LoadedTable,
-} from "./load-tables.ts";
+import { applyLine, loadTables, type LoadedTable } from "./load-tables.ts";
 import { acquireLock, type Lock } from "./lock.ts";
-import { jumpNotice, lastSeqGivenOut, mayHaveLostPower } from "./next-seq.ts";
+import {
+  lostCheckpoints, reachOf, refuseBehindHole, refuseUnrebuildable, writtenKinds, type LostCheckpoint,
+} from "./lost-checkpoints.ts";
+import { lastSeqGivenOut, mayHaveLostPower } from "./next-seq.ts";
 import { asExitError } from "./open-failure.ts";
-import { openPrivateDirectory } from "./private-directory.ts";
+import { openPrivateDirectory, openStateDirectory } from "./private-directory.ts";
 import { createRecordParts } from "./record-parts.ts";
-import { RecentEvents } from "./recent-events.ts";
-import { removeTemporaryFiles, setAside } from "./replace-file.ts";
-import { replay } from "./replay.ts";
+import { RecentBatches } from "./recent-batches.ts";
+import { loadRecentEvents } from "./recent-events.ts";
+import { repairFiles } from "./repair-files.ts";
+import { removeTemporaryFiles } from "./replace-file.ts";
 import { Retention } from "./retention.ts";
-import { firstSeqOf, seqBefore, seqBehind } from "./segment.ts";
+import { findSeqHoles } from "./seq-holes.ts";
+import { firstSeqOf, fittingSegmentBytes, seqBehind, onNewSegment } from "./segment.ts";
 import { SegmentWriter } from "./segment-writer.ts";
 import type { Recovery, Store, StoreOptions, TableSpec, Tables } from "./types.ts";
 
@@ -44,18 +48,18 @@ export interface StoreParts {
   readonly lock: (disk: Disk, directory: string) => Promise<Lock>;
   readonly segmentBytes: number;
   readonly seqCeilingStep: number;
+  readonly detailBytesMax: number;
+  readonly recentBatchBytesMax: number;
 }
 
 const PARTS: StoreParts = {
   lock: acquireLock,
   segmentBytes: LIMITS.journalSegmentBytes,
   seqCeilingStep: LIMITS.seqCeilingStep,
+  detailBytesMax: LIMITS.eventDetailBytesMax,
+  recentBatchBytesMax: LIMITS.recentBatchBytesMax,
 };
 
-/** So much of the journal's end is looked at for `recentEvents` after a start; an event may have megabytes. */
-const RECENT_LOOKBACK_BYTES = 4 * 1024 * 1024;
-/** In so many segments at least a journal is kept. */
-const SEGMENTS_WANTED = 8;
 /** So much of the journal, and one segment, may stand behind a checkpoint, however large: a start reads it all. */
 const LAG_SEGMENTS_MAX = 3;
 
@@ -94,7 +98,7 @@ async function open<T extends Tables>(
 export async function openDirectories<T extends Tables>(
   { stateDir, logsDir }: StoreOptions<T>, disk: Disk,
 ): Promise<void> {
-  await openPrivateDirectory(disk, stateDir);
+  await openStateDirectory(disk, stateDir);
   await openPrivateDirectory(disk, logsDir);
 }
 
@@ -113,11 +117,13 @@ export async function findState<T extends Tables>(
   const place = await placeOf(disk, stateDir);
   const copied = isCopied(previous, place, bootId);
   const identityFile = path.join(stateDir, "identity.json");
+  // Of a directory in which no daemon has come so far yet there is nothing to tell.
+  const isNewIdentity = previous.document !== undefined && (await disk.stat(identityFile)) === undefined;
   const identity = await loadOrCreateIdentity(disk, identityFile, options.identity, clock, copied);
   const { daemonId } = identity;
   if (copied) options.log.warn("the state directory is a copy, and so another daemon", { daemonId });
   const recovered = await recover(options, disk, previous, tables, bootId, ceilingStep);
-  return { ...recovered, stateFile, previous, place, copied, identity };
+  return { ...recovered, stateFile, previous, place, copied, identityFile, identity, isNewIdentity };
 }
 
 /** A logs directory elsewhere has a lock of its own: other daemons may be told to write there too. */
@@ -138,14 +144,10 @@ function lockedDirectories({ stateDir, logsDir }: { stateDir: string; logsDir: s
   return isInside ? [stateDir] : [stateDir, logsDir];
 }
 
-async function placeOf(disk: Disk, directory: string): Promise<Place> {
-  const found = await disk.stat(directory);
-  return { device: found?.device ?? 0, inode: found?.inode ?? 0 };
-}
-
 interface Recovered {
   readonly bootId: string | null;
   readonly tables: readonly LoadedTable[];
+  readonly lost: readonly LostCheckpoint[];
   readonly journal: RecoveredJournal;
   /** The newest seq that may have been given out. */
   readonly lastSeq: number;
@@ -162,13 +164,14 @@ async function recover<T extends Tables>(
 ): Promise<Recovered> {
   const { logsDir, log, acceptLoss } = options;
   const powerLost = mayHaveLostPower(previous, bootId);
-  if (!acceptLoss) refuseUnrebuildable(tables, await firstSeqOf(disk, logsDir));
+  const lost = lostCheckpoints(tables, previous, await firstSeqOf(disk, logsDir));
+  if (!acceptLoss) refuseUnrebuildable(lost);
   const journal = await recoverJournal({
     disk,
     directory: logsDir,
     safeSeq: Math.min(...tables.map(({ seq }) => seq), Number.MAX_SAFE_INTEGER - 1),
-    // A table that was never checkpointed is new: what stood before the journal's begin cannot have held its records.
-    mustReachBack: !acceptLoss && tables.every(({ outcome }) => outcome !== "missing"),
+    reachSeq: acceptLoss ? Number.POSITIVE_INFINITY : reachOf(tables),
+    jumped: (fromSeq, toSeq) => acceptLoss || refuseBehindHole(lost, fromSeq, toSeq),
     powerLost,
     acceptLoss,
     visitChanges: (bytes, start, end, seq) => applyLine(tables, seq, parseLine(bytes, start, end).changes, log),
@@ -176,8 +179,9 @@ async function recover<T extends Tables>(
   const checkpointSeq = Math.max(0, ...tables.map(({ seq }) => seq));
   const { headSeq, lost: linesLost } = journal;
   const lastSeq = lastSeqGivenOut({ previous, powerLost, linesLost, headSeq, checkpointSeq, ceilingStep });
-  for (const segment of journal.segments) if (segment.bytes === 0) segment.firstSeq = lastSeq + 1;
-  return { bootId, tables, journal, lastSeq };
+  const last = journal.segments.at(-1);
+  if (last?.bytes === 0) last.firstSeq = lastSeq + 1;
+  return { bootId, tables, lost, journal, lastSeq };
 }
 
 export interface FoundState extends Recovered {
@@ -185,7 +189,10 @@ export interface FoundState extends Recovered {
   readonly previous: PreviousState;
   readonly place: Place;
   readonly copied: boolean;
+  readonly identityFile: string;
   readonly identity: Identity;
+  /** A daemon has been here, and there was no identity. */
+  readonly isNewIdentity: boolean;
 }
 
 interface Assembly extends FoundState {
@@ -201,16 +208,9 @@ async function assemble<T extends Tables>(
   const { clock, log, durability, logsDir, stateDir, journalMaxBytes } = options;
   const { lastSeq, journal: recovered, previous, stateFile, lock } = found;
   const { segments, headSeq } = recovered;
-  // Only whole segments go: what is kept is to come near the limit, however small that is.
-  const fitting = Math.max(LIMITS.journalSegmentBytesMin, journalMaxBytes / SEGMENTS_WANTED);
-  const segmentBytes = Math.min(parts.segmentBytes, fitting);
+  const segmentBytes = Math.min(parts.segmentBytes, fittingSegmentBytes(journalMaxBytes));
   const notices = await repairFiles(disk, found);
-
-  const recent = new RecentEvents(options.recentEventsMax);
-  const source = { disk, segments: () => segments, headSeq: () => headSeq };
-  const lookback = await seqBefore(disk, segments, RECENT_LOOKBACK_BYTES);
-  for await (const batch of replay(source, lookback)) recent.add(batch);
-
+  const recent = await loadRecentEvents({ disk, segments, headSeq, max: options.recentEventsMax });
   const files = createBesideFiles(disk, logsDir, log);
   const recordParts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files);
   await assignDetails(files, segments, options.acceptLoss ? Number.POSITIVE_INFINITY : headSeq);
@@ -230,10 +230,12 @@ async function assemble<T extends Tables>(
     seqCeiling: Math.max(previous.seqCeiling, lastSeq + parts.seqCeilingStep),
     // A start that dies after this one has been told of a loss must go on above the hole too.
     seq: () => Math.max(lastSeq, journal.headSeq),
+    checkpoints: () => writtenKinds(found.tables),
     describe: () => options.describe(),
+    onFailed: (error) => journal.fail(error),
   });
-  const journal = new Journal({
-    clock, log, writer, files, durability, lastSeq,
+  const journal: Journal = new Journal({
+    clock, log, writer, files, durability, lastSeq, detailBytesMax: parts.detailBytesMax,
     headSeq: headSeq === 0 ? lastSeq : headSeq,
     reserve: (seq) => state.reserve(seq),
   });
@@ -242,6 +244,7 @@ async function assemble<T extends Tables>(
     targets: found.tables,
     recentFile: path.join(stateDir, "recent-events.json"),
     needed: (bytes) => seqBehind(segments, Math.min(bytes, LAG_SEGMENTS_MAX * segmentBytes, journalMaxBytes / 4)) - 1,
+    onFirst: () => state.write(),
     onWritten: () => void retention.run(),
     onFailed: (error) => journal.fail(error),
   });
@@ -250,16 +253,18 @@ async function assemble<T extends Tables>(
     writer: { segments, removeOldest: () => removeOldest(writer, files) },
     log,
     safeSeq: () => checkpoints.seq,
-    keepFromSeq: () => options.keepFromSeq?.() ?? Number.POSITIVE_INFINITY,
+    keepFromSeq: (safeSeq) => options.keepFromSeq?.(safeSeq) ?? Number.POSITIVE_INFINITY,
     onFailed: (error) => journal.fail(error),
   });
+  // Should somebody take a new segment away, the state knows of events in it.
+  journal.subscribe(onNewSegment(segments, () => state.touch()));
   journal.subscribe((batch) => {
     recent.add(batch);
     checkpoints.changed();
   });
   if (!previous.clean) await syncJournal(disk, logsDir, segments);
   await state.write();
-  for (const notice of notices) journal.append(notice, "", null);
+  for (const notice of notices) journal.append(logged(notice, log), "", null);
   await journal.settled();
   const directories = lockedDirectories(options);
   const watch = new JournalWatch({ disk, clock, log, writer, checkpoints, journal, directories });
@@ -267,14 +272,13 @@ async function assemble<T extends Tables>(
   const tables = new Map(found.tables.map(({ kind, table }) => [kind, table]));
   return new LiveStore<T>({
     disk, log, tables, journal, writer, files, parts: recordParts, checkpoints, retention, state, recent, watch, lock,
+    recentBatches: new RecentBatches(parts.recentBatchBytesMax),
+    seqHoles: await findSeqHoles(disk, segments),
   });
 }
 
-/** Sets aside what cannot be read; gives the events to begin with, that of a jump first. */
-export async function repairFiles(disk: Disk, found: FoundState): Promise<EventDraft[]> {
-  const { lastSeq, journal, previous, stateFile, tables } = found;
-  const notices = lastSeq > journal.headSeq ? [jumpNotice(journal.headSeq, lastSeq)] : [];
-  notices.push(...journal.notices, ...(await setDamagedAside(disk, tables)));
-  if (previous.damaged) notices.push(setAsideNotice(stateFile, await setAside(disk, stateFile)));
-  return notices;
+/** Who looks at the terminal and not at the stream is to know of a loss too. */
+function logged(notice: EventDraft, log: Logger): EventDraft {
+  log.warn(notice.message);
+  return notice;
 }

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 
 import { EXIT, ExitError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import { errorCode, type Disk, type DiskStat } from "./disk.ts";
 import { createFile, replaceFile } from "./replace-file.ts";
 
@@ -49,6 +50,24 @@ export async function readToken(disk: Disk, stateDir: string, uid = process.getu
   throw new ExitError(EXIT.config, `the token file ${file} ${problem}; remove it, and the next start makes a new one`);
 }
 
+/**
+ * Gives a function that reads the token as `readToken` does, again and again: where the file has not changed it costs
+ * one call of the system. Whoever calls it waits for the call before.
+ */
+export function createTokenReader(disk: Disk, stateDir: string): () => Promise<string> {
+  let known: { readonly looks: string; readonly token: string; readonly isSure: boolean } | undefined;
+  return async () => {
+    const looks = looksOf(await disk.stat(tokenPath(stateDir)));
+    if (known !== undefined && known.looks === looks && known.isSure) return known.token;
+    // Two changes in one moment look like one, so what is new is read once more at the next call.
+    const isSure = looks !== "" && known?.looks === looks;
+    known = undefined;
+    const token = await readToken(disk, stateDir);
+    known = { looks, token, isSure };
+    return token;
+  };
+}
+
 /** Makes a new token in the place of the old one; a running daemon takes it up by itself. */
 export async function rotateToken(disk: Disk, stateDir: string): Promise<string> {
   const token = createToken();
@@ -73,6 +92,13 @@ function headerOf(token: string): string {
   return `Authorization: Bearer ${token}\n`;
 }
 
+/** Empty where nothing can be told by it. */
+function looksOf(found: DiskStat | undefined): string {
+  if (found?.changedMs === undefined) return "";
+  const { device, inode, bytes, changedMs } = found;
+  return [device, inode, bytes, changedMs].join(" ");
+}
+
 /** Undefined where there is nothing. Looked at before it is opened, since a FIFO would hold whoever opens it. */
 async function readPrivate(disk: Disk, file: string, uid = process.getuid?.()): Promise<string | undefined> {
   const found = await disk.stat(file);
@@ -89,12 +115,13 @@ async function readPrivate(disk: Disk, file: string, uid = process.getuid?.()): 
 }
 
 /** @param uid the user's id; undefined where the platform has none. */
-function whyNotPrivate({ kind, mode, uid: owner }: DiskStat, uid: number | undefined): string | null {
+function whyNotPrivate({ kind, bytes, mode, uid: owner }: DiskStat, uid: number | undefined): string | null {
   if (kind === "link") return "it is a symbolic link";
   if (kind !== "file") return "it is not a regular file";
   if (uid !== undefined && owner !== uid) return `it belongs to the user with id ${owner}, not to this one (${uid})`;
-  if ((mode & OPEN_TO_OTHERS) === 0) return null;
-  return `it is open to others (mode ${mode.toString(8)}); remove it, and the next start makes a new one`;
+  const next = "remove it, and the next start makes a new one";
+  if ((mode & OPEN_TO_OTHERS) !== 0) return `it is open to others (mode ${mode.toString(8)}); ${next}`;
+  return bytes > LIMITS.smallFileBytesMax ? `it is far too large (${bytes} bytes); ${next}` : null;
 }
 
 function writeHeader(disk: Disk, stateDir: string, token: string): Promise<void> {

@@ -57,6 +57,12 @@ export interface ReadonlyTable<R> {
   newestFirst(): IterableIterator<R>;
 }
 
+/** Seqs that a loss of power has taken, both ends included: somebody may have been told of events that had them. */
+export interface SeqHole {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
 export interface Store<T extends Tables> {
   readonly tables: { readonly [K in keyof T]: ReadonlyTable<T[K]> };
 
@@ -83,6 +89,8 @@ export interface Store<T extends Tables> {
   readonly headSeq: number;
   /** The oldest seq that the journal still holds; `headSeq + 1` when it holds none. */
   readonly oldestSeq: number;
+  /** Of the journal as it was when it was opened, oldest first. */
+  readonly seqHoles: readonly SeqHole[];
 
   /** Every batch, in order, right after its write has succeeded. Listeners must not throw. */
   subscribe(listener: (batch: EventBatch) => void): () => void;
@@ -145,8 +153,10 @@ export interface StoreOptions<T extends Tables> {
   /**
    * Events from this seq on, such as those of an open turn, stay up to `LIMITS.journalKeptTimes` the journal's size;
    * with 0, all of them whatever that is.
+   *
+   * @param safeSeq what lines up to it have changed survives whatever happens.
    */
-  keepFromSeq?(): number;
+  keepFromSeq?(safeSeq: number): number;
   readonly acceptLoss: boolean;
   readonly clock: Clock;
   readonly log: Logger;

@@ -5,9 +5,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { createDeferred } from "../../src/base/deferred.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { errnoError, seededRandom, SimulatedDisk } from "../support/disk-simulator.ts";
 import { DIR, draft, JOURNAL, LOGS, openTestStore, recordsOf, replayed } from "../support/disk-store.ts";
-import { settle } from "../support/fake-clock.ts";
+import { createFakeClock, settle } from "../support/fake-clock.ts";
 
 const STATE = `${DIR}/daemon-state.json`;
 
@@ -107,6 +109,57 @@ test("a sync that fails when an old segment has been removed is final", async ()
     await settle();
   }
   assert.match((await store.broken).message, /EIO/);
+});
+
+test("without room for one more open file names wait to be synced, and no other changes before", async () => {
+  for (const after of ["rename", "unlink"]) {
+    const disk = new SimulatedDisk();
+    const clock = createFakeClock();
+    const { store } = await openTestStore(disk.mount(), { clock, journalMaxBytes: 3000 }, { segmentBytes: 1000 });
+    const steps: string[] = [];
+    let refusals = 2;
+    disk.fault = (operation, file) => {
+      const isName = file.startsWith(`${LOGS}/events`) && ["rename", "unlink"].includes(operation);
+      if (isName) steps.push(operation);
+      if (operation !== "syncDirectory" || file !== LOGS) return undefined;
+      if (steps.at(-1) !== after || refusals === 0) return void steps.push("sync");
+      refusals--;
+      return { error: errnoError("EMFILE") };
+    };
+    const failed: unknown[] = [];
+    for (let n = 0; n < 40; n++) {
+      store.append(draft("m", { text: "x".repeat(100) }), { put: { run: { id: "a", n } } });
+      await clock.advance(LIMITS.storageRetryMs);
+    }
+    await store.settled().catch((error: unknown) => failed.push(error));
+    assert.deepEqual([refusals, failed, store.health().writable], [0, [], true]);
+    steps.forEach((step, i) => assert.ok(step === "sync" || steps[i + 1] === "sync", steps.join()));
+    assert.equal((await replayed(store)).at(-1)?.seq, store.headSeq);
+    await store.close();
+  }
+});
+
+test("a store that does not end in order writes nothing after its lock is given up", async () => {
+  const disk = new SimulatedDisk();
+  let released = 0;
+  const lock = async () => ({ release: async () => void (released = disk.operations) });
+  const { store } = await openTestStore(disk.mount(), {}, { lock });
+  await store.commit(draft());
+  const gate = createDeferred<void>();
+  disk.stall = (operation, file) => (operation === "rename" && file.startsWith(STATE) ? gate.promise : undefined);
+  disk.fault = (operation, file) => {
+    return operation === "datasync" && file === JOURNAL ? { error: errnoError("EIO") } : undefined;
+  };
+  store.touchDaemonState();
+  await settle();
+  store.touchDaemonState();
+  const closed = assert.rejects(store.close(), /EIO/);
+  await settle();
+  assert.equal(released, 0, "a write is under way");
+  gate.resolve();
+  await closed;
+  await settle();
+  assert.equal(released, disk.operations);
 });
 
 test("a line that is missing before one that tells of something else is damage", async () => {

@@ -7,40 +7,45 @@ import { test } from "node:test";
 import { silentLogger } from "../../src/base/log.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import {
-  DaemonStateFile, isCopied, isSeq, loadDaemonState, parseObject, readBootId,
+  DaemonStateFile, isCopied, isSeq, loadDaemonState, parseObject, placeOf, readBootId, type Place, STATE_VERSION,
 } from "../../src/store/daemon-state.ts";
 import { BOOT_ID_PATH, errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
 import { settle } from "../support/fake-clock.ts";
 
 const FILE = "/d/daemon-state.json";
-const PLACE = { device: 1, inode: 7 };
 const STEP = LIMITS.seqCeilingStep;
 
-async function rig(describe: () => Record<string, unknown> = () => ({ pid: 5 })) {
+async function rig(describe: () => Record<string, unknown> = () => ({ pid: 5 }), madeFor?: Place) {
   const disk = new SimulatedDisk();
   await disk.mount().makeDirectory("/d");
+  const place = madeFor ?? await placeOf(disk.mount(), "/d");
   const warnings: string[] = [];
+  const failures: unknown[] = [];
   const state = new DaemonStateFile({
     disk: disk.mount(),
     file: FILE,
     bootId: "boot-1",
-    place: PLACE,
+    place,
     durability: "interval",
     seqCeiling: STEP,
     ceilingStep: STEP,
     log: { ...silentLogger, warn: (message) => void warnings.push(message) },
+    onFailed: (error) => void failures.push(error),
     seq: () => 42,
+    checkpoints: () => ["run"],
     describe,
   });
   const written = (): Record<string, unknown> => parseObject(disk.peek(FILE)?.toString() ?? "") ?? {};
-  return { disk, state, warnings, written };
+  return { disk, state, warnings, failures, written, place };
 }
 
 test("holds the store's own fields and what the daemon says of itself", async () => {
-  const { disk, state, written } = await rig(() => ({ pid: 5, seq: "not this" }));
+  const { disk, state, written, place } = await rig(() => ({ pid: 5, seq: "not this" }));
   await state.write();
-  const own = { version: 2, clean: false, bootId: "boot-1", durability: "interval", seq: 42, seqCeiling: STEP };
-  assert.deepEqual(written(), { ...own, place: PLACE, pid: 5 });
+  const own = {
+    version: STATE_VERSION, clean: false, bootId: "boot-1", durability: "interval", seq: 42, seqCeiling: STEP,
+  };
+  assert.deepEqual(written(), { ...own, place, checkpoints: ["run"], pid: 5 });
   const loaded = await loadDaemonState(disk.mount(), FILE);
   assert.deepEqual([loaded.clean, loaded.seq, loaded.seqCeiling, loaded.bootId], [false, 42, STEP, "boot-1"]);
   await state.writeClean();
@@ -48,15 +53,24 @@ test("holds the store's own fields and what the daemon says of itself", async ()
 });
 
 test("what was written for another directory is a copy; the number of a device counts within one boot", async () => {
-  const { disk, state } = await rig();
+  const { disk, state, place } = await rig();
   await state.write();
   const previous = await loadDaemonState(disk.mount(), FILE);
-  assert.deepEqual(previous.place, PLACE);
-  assert.equal(isCopied(previous, PLACE, "boot-1"), false);
-  assert.equal(isCopied(previous, { device: 1, inode: 8 }, "boot-1"), true);
-  assert.equal(isCopied(previous, { device: 2, inode: 7 }, "boot-1"), true);
-  assert.equal(isCopied(previous, { device: 2, inode: 7 }, "boot-2"), false);
-  assert.equal(isCopied({ ...previous, place: null }, { device: 1, inode: 8 }, "boot-1"), false, "an older codexd's");
+  assert.deepEqual(previous.place, place);
+  const [elsewhere, moved] = [{ ...place, inode: place.inode + 1 }, { ...place, device: place.device + 1 }];
+  assert.equal(isCopied(previous, place, "boot-1"), false);
+  assert.equal(isCopied(previous, elsewhere, "boot-1"), true);
+  assert.equal(isCopied(previous, moved, "boot-1"), true);
+  assert.equal(isCopied(previous, moved, "boot-2"), false);
+  assert.equal(isCopied({ ...previous, place: null }, elsewhere, "boot-1"), false, "an older codexd's");
+});
+
+test("is not written to a directory that has come into the place of its own", async () => {
+  const { disk, state, failures, warnings } = await rig(undefined, { device: 1, inode: 99 });
+  await assert.rejects(state.writeClean(), /daemon-state\.json is not written: its directory was .* replaced/);
+  state.touch();
+  await state.settled();
+  assert.deepEqual([disk.peek(FILE), failures, warnings.length], [undefined, [], 1], "who watches the directory fails");
 });
 
 test("asking often makes few writes, and the last one has the last word", async () => {
@@ -95,7 +109,7 @@ test("before the first write every seq waits", async () => {
 });
 
 test("a write that fails tells who waits for it, and the log where nobody does", async () => {
-  const { disk, state, warnings } = await rig();
+  const { disk, state, warnings, failures } = await rig();
   await state.write();
   disk.fault = () => ({ error: errnoError("ENOSPC") });
   assert.equal(state.reserve(STEP - 1), null);
@@ -106,6 +120,22 @@ test("a write that fails tells who waits for it, and the log where nobody does",
   disk.fault = () => undefined;
   await state.reserve(5 * STEP);
   assert.equal(state.reserve(5 * STEP), null);
+  assert.deepEqual(failures, []);
+});
+
+test("a sync that fails is final, also where nobody waits for the write", async () => {
+  for (const [operation, end] of [["datasync", "EIO"], ["syncDirectory", "EIO"], ["open", "ENOENT"]] as const) {
+    const { disk, state, failures } = await rig();
+    await state.write();
+    disk.fault = (at) => (at === operation ? { error: errnoError(end) } : undefined);
+    state.touch();
+    await state.settled();
+    await settle();
+    assert.equal(failures.length, end === "EIO" ? 1 : 0, operation);
+    assert.equal(state.reserve(STEP - 1), null);
+    await settle();
+    assert.equal(failures.length, end === "EIO" ? 2 : 0, operation);
+  }
 });
 
 test("the boot's id is read where there is one", async () => {

@@ -46,6 +46,18 @@ test("directories and those above them are 0700 under any umask, and those that 
   await assert.rejects(nodeDisk.makeDirectory(path.join(top, "file", "a", "b")), { code: "ENOTDIR" });
 });
 
+test("the name of a directory that is made is synced, unless it stands in one that may not be read", async (t) => {
+  const top = makeTempDir(t);
+  const synced: string[] = [];
+  const sync = nodeDisk.syncDirectory;
+  t.mock.method(nodeDisk, "syncDirectory", (directory: string) => {
+    synced.push(path.relative(top, directory));
+    return directory === top ? Promise.reject(Object.assign(new Error("EACCES"), { code: "EACCES" })) : sync(directory);
+  });
+  await nodeDisk.makeDirectory(path.join(top, "a", "b", "c"));
+  assert.deepEqual(synced, ["", "a", path.join("a", "b")]);
+});
+
 test("writes and reads at offsets, truncates and syncs", async (t) => {
   const directory = makeTempDir(t);
   const file = path.join(directory, "file");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CodexdError } from "../../src/core/errors.ts";
+import { CodexdError, EXIT, ExitError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { fullReason } from "../../src/store/full-disk.ts";
 import { errnoError, seededRandom, SimulatedDisk } from "../support/disk-simulator.ts";
@@ -40,6 +40,11 @@ function empty(disk: SimulatedDisk): void {
 
 function isFull(error: unknown): boolean {
   return error instanceof CodexdError && error.code === "storage_full";
+}
+
+function isFinal(error: unknown): boolean {
+  const said = error instanceof ExitError && error.exitCode === EXIT.diskFailed ? error.message : "";
+  return /^the disk failed: EROFS/.test(said);
 }
 
 for (const [code, written] of [["ENOSPC", 0], ["EDQUOT", 10], ["EMFILE", 450]] as const) {
@@ -212,4 +217,17 @@ test("under random filling the tables always follow from the lines that stayed",
 test("the reason tells a full disk from too many open files", () => {
   assert.match(fullReason(errnoError("ENOSPC")), /^the disk is full/);
   assert.match(fullReason(errnoError("EMFILE")), /^the disk cannot be written now/);
+});
+
+test("close needs no room for daemon-state.json; a disk that fails there is the disk's failure", async () => {
+  for (const [code, ends] of [["ENOSPC", true], ["EROFS", false]] as const) {
+    const { disk, clock, store } = await openRig();
+    disk.fault = (_, file) => (/daemon-state\.json/.test(file) ? { error: errnoError(code) } : undefined);
+    if (ends) await store.close();
+    else await assert.rejects(store.close(), isFinal);
+    empty(disk);
+    const again = await openTestStore(disk.mount(), { clock });
+    assert.deepEqual([again.recovery.clean, recordsOf(again.store)], [false, recordsOf(store)]);
+    await again.store.close();
+  }
 });

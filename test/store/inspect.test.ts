@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { Finding } from "../../src/core/inspection.ts";
-import { loadDaemonState } from "../../src/store/daemon-state.ts";
+import { loadDaemonState, STATE_VERSION } from "../../src/store/daemon-state.ts";
 import { checkpointFinding, firstOf, headOf, journalFinding, segmentFinding } from "../../src/store/findings.ts";
 import { checkCheckpoints } from "../../src/store/inspect-checkpoints.ts";
 import { inspectSegments } from "../../src/store/inspect-journal.ts";
@@ -21,7 +21,7 @@ async function look(disk: SimulatedDisk, running = false): Promise<Finding[]> {
   const segments = await inspectSegments(mounted, LOGS, check.visitor);
   check.compare();
   return [
-    ...check.reports.map((report) => checkpointFinding(report, firstOf(segments), headOf(segments))),
+    ...check.reports.map((report) => checkpointFinding(report, firstOf(segments), headOf(segments), previous)),
     ...segments.map((report) => segmentFinding(report, running)),
     journalFinding(LOGS, segments, check.reports, previous),
   ];
@@ -43,7 +43,8 @@ test("what is whole is told in numbers", async () => {
   assert.ok(found.every(({ level }) => level === "ok"));
   const [runs, turns] = found;
   assert.deepEqual(runs?.detail, {
-    kind: "run", outcome: "loaded", version: 2, seq: 30, records: 7, bytes: disk.peek(RUNS)?.length, compared: 7,
+    kind: "run", outcome: "loaded", version: STATE_VERSION, seq: 30, records: 7,
+    bytes: disk.peek(RUNS)?.length, compared: 7,
     ahead: 0, differing: [], differingCount: 0,
   });
   assert.equal(turns?.detail["records"], 0);
@@ -151,8 +152,11 @@ describe("checkpoints", () => {
     assert.match((await wordsOf(disk)).join(), /^refused .*newer codexd/);
     assert.equal((await look(disk))[0]?.detail["version"], 99);
     disk.remove(RUNS);
-    assert.deepEqual(await wordsOf(disk), [`note ${RUNS}: is not there; a start makes it from the journal`]);
+    assert.deepEqual(await wordsOf(disk), [`damaged ${RUNS}: is gone; the journal can rebuild it`]);
     disk.remove(closedSegments(disk)[0] ?? "");
+    assert.match((await wordsOf(disk)).join(), /^damaged .*: is gone; the journal does not reach back far enough/);
+    const state = JSON.parse(disk.peek(STATE)?.toString() ?? "") as { checkpoints: string[] };
+    disk.poke(STATE, Buffer.from(JSON.stringify({ ...state, checkpoints: undefined })));
     assert.match((await wordsOf(disk)).join(), /^note .*: no run from before event \d+ is known/);
     disk.poke(RUNS, Buffer.from("{half"));
     assert.match((await wordsOf(disk)).join(), /does not reach back far enough/);

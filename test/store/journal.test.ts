@@ -122,7 +122,11 @@ test("a failed write that is no lack of room, and a failed sync, are final", asy
   }
 });
 
-test("a sync that fails during a write leaves that write unacknowledged", async () => {
+for (const code of [null, "EIO", "ENOSPC"]) {
+  test(`a sync that fails during a write leaves it unacknowledged, that ends with ${code}`, () => failDuring(code));
+}
+
+async function failDuring(code: string | null): Promise<void> {
   const disk = new SimulatedDisk();
   const clock = createFakeClock();
   const mounted = disk.mount();
@@ -144,13 +148,16 @@ test("a sync that fails during a write leaves that write unacknowledged", async 
   gated = true;
   const during = store.commit(draft("during"));
   const refused = assert.rejects(during, /the disk failed/);
-  disk.fault = (operation) => (operation === "datasync" ? { error: errnoError("EIO") } : undefined);
+  disk.fault = (operation, file) => {
+    if (operation === "write" && file === JOURNAL && code !== null) return { error: errnoError(code) };
+    return operation === "datasync" ? { error: errnoError("EIO") } : undefined;
+  };
   await clock.advance(LIMITS.journalSyncMs);
   await store.broken;
   gate.resolve();
   await refused;
-  assert.equal(store.headSeq, 1);
-});
+  assert.deepEqual([store.headSeq, store.pendingBytes], [1, 0]);
+}
 
 test("a journal that cannot be synced at the end, or whose folder cannot be, is broken", async () => {
   const disk = new SimulatedDisk();

@@ -91,7 +91,7 @@ test("the file is on the medium before its line is written", async () => {
   };
   await store.commit(sized(MAX + 1));
   assert.deepEqual(steps, [
-    "open", "write", "datasync", "close", "rename", "syncDirectory", "line",
+    "stat", "open", "write", "datasync", "close", "rename", "syncDirectory", "line",
   ]);
 });
 

@@ -10,6 +10,7 @@ import { jumpNotice, lastSeqGivenOut, mayHaveLostPower } from "../../src/store/n
 
 const NONE: PreviousState = {
   document: undefined, damaged: false, clean: false, seq: 0, seqCeiling: 0, bootId: null, place: null,
+  checkpoints: null,
 };
 const RAN: PreviousState = { ...NONE, document: {}, seq: 5, seqCeiling: 1000, bootId: "a" };
 const STEP = LIMITS.seqCeilingStep;
@@ -28,8 +29,9 @@ test("power may have been lost after an unclean end on another boot, or when tha
 
 test("seqs follow on the newest that is known", () => {
   assert.equal(lastSeqGivenOut(evidence), 7);
-  assert.equal(lastSeqGivenOut({ ...evidence, checkpointSeq: 8 }), 8);
-  assert.equal(lastSeqGivenOut({ ...evidence, previous: { ...RAN, seq: 9 } }), 9);
+  const clean = { ...RAN, clean: true };
+  assert.equal(lastSeqGivenOut({ ...evidence, previous: clean, checkpointSeq: 8 }), 8);
+  assert.equal(lastSeqGivenOut({ ...evidence, previous: { ...clean, seq: 9 } }), 9);
   assert.equal(lastSeqGivenOut({ ...evidence, previous: NONE, headSeq: 0, checkpointSeq: 0 }), 0);
 });
 
@@ -39,11 +41,13 @@ test("after a loss they follow on the ceiling, or on the newest where that is hi
   assert.equal(lastSeqGivenOut({ ...evidence, powerLost: true, headSeq: 1001 }), 1001);
 });
 
-test("where the whole journal was taken away they follow on the ceiling, but for a daemon that ended in order", () => {
+test("where the journal's end was taken away they follow on the ceiling, but for a daemon that ended in order", () => {
   const gone = { ...evidence, headSeq: 0, checkpointSeq: 0 };
   assert.equal(lastSeqGivenOut(gone), 1000);
   assert.equal(lastSeqGivenOut({ ...gone, previous: { ...RAN, clean: true } }), 5);
   assert.equal(lastSeqGivenOut({ ...gone, previous: { ...RAN, seq: 0 } }), 0, "it died before its first event");
+  assert.equal(lastSeqGivenOut({ ...evidence, checkpointSeq: 8 }), 1000, "one knows of an event that is not there");
+  assert.equal(lastSeqGivenOut({ ...evidence, previous: { ...RAN, seq: 9 } }), 1000);
 });
 
 test("with durability power a loss of power takes nothing that was published", () => {
@@ -62,6 +66,7 @@ test("without a state they go on farther above than any ceiling was", () => {
 });
 
 test("the jump names the hole, both ends included", () => {
-  const { type, detail } = jumpNotice(7, 1000);
+  const { type, detail } = jumpNotice(7, 1000, 7);
   assert.deepEqual([type, detail], ["storage.recovered", { fromSeq: 8, toSeq: 1000 }]);
+  assert.deepEqual(jumpNotice(7, 1000, 9).detail, { fromSeq: 8, toSeq: 1000, recordsSeq: 9 });
 });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { decodeEntry, type EventDraft } from "../../src/core/event.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { verifyLine } from "../../src/store/line.ts";
 import { batchOf, bytesOf, PendingLines, type Chunk, type Claim } from "../../src/store/pending.ts";
 import { draft } from "../support/disk-store.ts";
@@ -35,6 +36,15 @@ test("each entry tells where its event stands", () => {
   assert.match(texts([chunk])[1] ?? "", /,"put":\{"run":\{"id":"€"\}\},"crc":"[0-9a-f]{8}"\}$/);
   pending.release([chunk]);
   assert.equal(pending.byteCount, 0);
+});
+
+test("a sentence has a limit, and no half of a character at its end", () => {
+  const pending = new PendingLines(createFakeClock());
+  const most = "m".repeat(LIMITS.eventMessageCharsMax);
+  const given = [most, `${most}m`, `${most.slice(1)}😀`];
+  given.forEach((message, i) => pending.append(i + 1, draft(message), "", null));
+  const told = texts(pending.take(1_000_000)).map((line) => (JSON.parse(line) as { message: string }).message);
+  assert.deepEqual(told, [most, most, most.slice(1)]);
 });
 
 test("a line that is larger than a slab has a piece of its own", () => {

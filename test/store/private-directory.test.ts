@@ -8,7 +8,7 @@ import { test } from "node:test";
 
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { nodeDisk, type Disk } from "../../src/store/disk.ts";
-import { openPrivateDirectory } from "../../src/store/private-directory.ts";
+import { openPrivateDirectory, openStateDirectory } from "../../src/store/private-directory.ts";
 import { errnoError } from "../support/disk-simulator.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
@@ -46,6 +46,24 @@ test("a link, a file, a foreign and a shared one are refused", async (t) => {
   fs.chmodSync(directory, 0o1777);
   await refuses(openPrivateDirectory(nodeDisk, directory), /shared directory/);
   assert.equal(fs.statSync(directory).mode & 0o7777, 0o1777, "it is as it was");
+});
+
+test("a state directory that others can enter is closed where it is empty or codexd's, else left", async (t) => {
+  const mode = (): number => fs.statSync(directory).mode & 0o777;
+  const directory = path.join(makeTempDir(t), "state");
+  await openStateDirectory(nodeDisk, directory);
+  fs.chmodSync(directory, 0o755);
+  await openStateDirectory(nodeDisk, directory);
+  assert.equal(mode(), 0o700, "an empty one");
+  fs.writeFileSync(path.join(directory, "index.html"), "");
+  await openStateDirectory(nodeDisk, directory);
+  fs.chmodSync(directory, 0o755);
+  await refuses(openStateDirectory(nodeDisk, directory), /holds files that are not codexd's; name a new .*chmod 700/);
+  assert.equal(mode(), 0o755, "it is as it was");
+  await refuses(openStateDirectory(nodeDisk, directory, (process.getuid?.() ?? 0) + 1), /belongs to the user/);
+  fs.writeFileSync(path.join(directory, "identity.json"), "");
+  await openStateDirectory(nodeDisk, directory);
+  assert.equal(mode(), 0o700, "one of codexd's");
 });
 
 test("one that cannot be made or closed is refused", async () => {

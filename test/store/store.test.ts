@@ -11,6 +11,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { systemClock } from "../../src/base/clock.ts";
+import { silentLogger } from "../../src/base/log.ts";
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { nodeDisk } from "../../src/store/disk.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -128,4 +129,19 @@ test("what cannot be opened is told with an exit code, and the lock is let go", 
   const bug = { ...nodeDisk, list: async () => Promise.reject(new TypeError("a bug")) };
   await assert.rejects(openStore(options, bug), TypeError);
   await (await openStore(options)).store.close();
+});
+
+test("the log tells of a loss as the event does", async (t) => {
+  const stateDir = path.join(makeTempDir(t), "state");
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const options = { ...storeOptions({ stateDir, clock: systemClock }), log };
+  await (await openStore(options)).store.close();
+  assert.deepEqual(warnings, []);
+  fs.writeFileSync(path.join(stateDir, "daemon-state.json"), "{oops");
+  const { store } = await openStore(options);
+  const told = (await replayed(store)).filter(({ type }) => type === "storage.recovered");
+  assert.ok(told.length > 0);
+  assert.deepEqual(warnings, told.map(({ message }) => message));
+  await store.close();
 });

@@ -8,8 +8,11 @@ import path from "node:path";
 import { test } from "node:test";
 
 import { EXIT, ExitError } from "../../src/core/errors.ts";
-import { nodeDisk } from "../../src/store/disk.ts";
-import { headerPath, loadOrCreateToken, readToken, rotateToken, tokenPath } from "../../src/store/token.ts";
+import { LIMITS } from "../../src/core/limits.ts";
+import { nodeDisk, type Disk } from "../../src/store/disk.ts";
+import {
+  createTokenReader, headerPath, loadOrCreateToken, readToken, rotateToken, tokenPath,
+} from "../../src/store/token.ts";
 import { errnoError } from "../support/disk-simulator.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
@@ -60,6 +63,10 @@ test("a missing, empty, malformed or linked file is named", async (t) => {
     await assert.rejects(loadOrCreateToken(nodeDisk, directory), message);
     assert.equal(fs.readFileSync(file, "utf8"), text);
   }
+  fs.truncateSync(file, LIMITS.smallFileBytesMax);
+  await refused(/does not hold/);
+  fs.truncateSync(file, LIMITS.smallFileBytesMax + 1);
+  await refused(/far too large \(1048577 bytes\); remove it/);
   fs.rmSync(file);
   fs.symlinkSync(path.join(directory, "elsewhere"), file);
   await refused(/symbolic link/);
@@ -110,4 +117,48 @@ test("what the disk refuses is passed on", async (t) => {
   await assert.rejects(readToken({ ...nodeDisk, readFile: fails }, directory), { code: "EIO" });
   const headerFails = (file: string): Promise<Buffer> => (file.endsWith("token") ? nodeDisk.readFile(file) : fails());
   await assert.rejects(loadOrCreateToken({ ...nodeDisk, readFile: headerFails }, directory), { code: "EIO" });
+});
+
+test("a reader opens the file only where it may have changed", async (t) => {
+  const directory = makeTempDir(t);
+  let reads = 0;
+  const disk: Disk = {
+    ...nodeDisk,
+    readFile(file) {
+      reads += 1;
+      return nodeDisk.readFile(file);
+    },
+  };
+  const old = await loadOrCreateToken(nodeDisk, directory);
+  const read = createTokenReader(disk, directory);
+  for (let look = 0; look < 5; look += 1) assert.equal(await read(), old);
+  assert.equal(reads, 2, "what is new is read twice, for a second change in the same moment");
+  const token = await rotateToken(nodeDisk, directory);
+  for (let look = 0; look < 5; look += 1) assert.equal(await read(), token);
+  assert.equal(reads, 4);
+
+  fs.chmodSync(tokenPath(directory), 0o644);
+  for (let look = 0; look < 2; look += 1) await assert.rejects(read(), /open to others/);
+  fs.chmodSync(tokenPath(directory), 0o600);
+  assert.equal(await read(), token);
+  fs.unlinkSync(tokenPath(directory));
+  for (let look = 0; look < 2; look += 1) await assert.rejects(read(), /no token/);
+});
+
+test("a reader reads each time where the disk does not tell when a file has changed", async (t) => {
+  const directory = makeTempDir(t);
+  const old = await loadOrCreateToken(nodeDisk, directory);
+  const disk: Disk = {
+    ...nodeDisk,
+    async stat(file) {
+      const found = await nodeDisk.stat(file);
+      if (found === undefined) return undefined;
+      const { changedMs, ...rest } = found;
+      return rest;
+    },
+  };
+  const read = createTokenReader(disk, directory);
+  for (let look = 0; look < 3; look += 1) assert.equal(await read(), old);
+  const token = await rotateToken(nodeDisk, directory);
+  assert.equal(await read(), token);
 });

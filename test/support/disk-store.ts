@@ -8,12 +8,16 @@ import type { EventBatch, EventDraft } from "../../src/core/event.ts";
 import { decodeEntry } from "../../src/core/event.ts";
 import type { Disk } from "../../src/store/disk.ts";
 import { openStore, type StoreParts } from "../../src/store/store.ts";
-import type { Recovery, Store, StoreOptions } from "../../src/store/types.ts";
+import type { BesideSpec, Recovery, Store, StoreOptions } from "../../src/store/types.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
+/** One with a `text`, which only turns have, is kept without: it lies beside the line. */
 export interface TestRecord {
   readonly id: string;
   readonly n: number;
+  readonly textSeq?: number;
+  readonly text?: string;
+  readonly beside?: readonly string[];
 }
 
 export type TestTables = { readonly run: TestRecord; readonly turn: TestRecord };
@@ -28,6 +32,15 @@ export interface OpenedStore {
   readonly recovery: Recovery;
 }
 
+const TEXT_BESIDE: BesideSpec<TestRecord> = {
+  cut({ text, ...record }) {
+    if (text === undefined) return { record, parts: {} };
+    return { record: { ...record, beside: ["text"] }, parts: { text: { textSeq: record.textSeq, text } } };
+  },
+  partsOf: ({ beside = [] }) => beside,
+  join: ({ beside: _beside, ...record }, { text }) => ({ ...record, ...text }),
+};
+
 export function storeOptions(overrides: Partial<StoreOptions<TestTables>> = {}): StoreOptions<TestTables> {
   const stateDir = overrides.stateDir ?? DIR;
   const idOf = ({ id }: TestRecord): string => id;
@@ -37,7 +50,7 @@ export function storeOptions(overrides: Partial<StoreOptions<TestTables>> = {}):
     identity: { nodeId: "node", version: "1.0.0", newDaemonId: () => "dmn_1" },
     tables: {
       run: { path: path.join(stateDir, "run-registry.json"), field: "runs", idOf },
-      turn: { path: path.join(stateDir, "turn-registry.json"), field: "turns", idOf },
+      turn: { path: path.join(stateDir, "turn-registry.json"), field: "turns", idOf, beside: TEXT_BESIDE },
     },
     durability: "interval",
     journalMaxBytes: 1024 ** 3,
@@ -56,7 +69,9 @@ export function openTestStore(
   overrides: Partial<StoreOptions<TestTables>> = {},
   parts: Partial<StoreParts> = {},
 ): Promise<OpenedStore> {
-  return openStore(storeOptions(overrides), disk, { lock: async () => ({ release: async () => {} }), ...parts });
+  // What is replayed is read from the disk, unless a test says otherwise.
+  const own = { lock: async () => ({ release: async () => {} }), recentBatchBytesMax: 0 };
+  return openStore(storeOptions(overrides), disk, { ...own, ...parts });
 }
 
 export function draft(message = "m", detail: EventDraft["detail"] = {}): EventDraft {

@@ -56,7 +56,7 @@ test("a checkpoint that is torn, of the future, too old for the journal, or hold
   const dir = makeTempDir(t);
   const write = (text: string): void => writeFileSync(path.join(dir, "run-registry.json"), text);
   writeFileSync(path.join(dir, "events.jsonl"), line(10, {}) + line(11, {}));
-  const others = ["session", "turn", "approval", "answer"];
+  const others = ["session", "turn", "approval", "answer", "mark"];
   for (const name of others) {
     const field = `${name}s`;
     writeFileSync(path.join(dir, `${name}-registry.json`), JSON.stringify({ version: 1, seq: 11, [field]: [] }));

@@ -10,7 +10,7 @@ import type { Journal } from "./journal-reader.ts";
 export type Stored = Readonly<Record<string, unknown>>;
 
 /** Kind -> id -> record, as the journal names the kinds. */
-export type Registries = Readonly<Record<Kind | "answer", ReadonlyMap<string, Stored>>>;
+export type Registries = Readonly<Record<Kind | "answer" | "mark", ReadonlyMap<string, Stored>>>;
 
 export interface ReadRegistries {
   readonly tables: Registries;
@@ -29,9 +29,13 @@ const FORMS = {
   run: { file: "run-registry.json", field: "runs", idOf: ({ runId }) => runId },
   approval: { file: "approval-registry.json", field: "approvals", idOf: ({ approvalId }) => approvalId },
   answer: { file: "answer-registry.json", field: "answers", idOf: ({ createdAt, key }) => `${createdAt} ${key}` },
+  mark: { file: "mark-registry.json", field: "marks", idOf: ({ markId }) => markId },
 } as const satisfies Record<string, Form>;
 
-/** What has a life of its own; `answer` are the first answers to requests with an Idempotency-Key. */
+/**
+ * What has a life of its own; `answer` are the first answers to requests with an Idempotency-Key, `mark` how far the
+ * receipts of what is under way have come.
+ */
 export const KINDS = ["session", "turn", "run", "approval"] as const;
 export type Kind = (typeof KINDS)[number];
 

@@ -36,6 +36,14 @@ export function failOneSync(random: Random, onFailed: () => void): DiskFault {
   };
 }
 
+/** Old segments of the journal cannot be removed, or only after a while. */
+export function refuseSomeRemovals(random: Random): DiskFault {
+  return (operation, file) => {
+    const isSegment = operation === "unlink" && file.startsWith(`${LOGS}/events-`);
+    return isSegment && random() < 0.5 ? { error: errnoError("EPERM") } : undefined;
+  };
+}
+
 /** Some operations wait until one of `stalled` is called. */
 export function stallSome(random: Random, stalled: Array<() => void>): () => Promise<void> | undefined {
   return () => (random() < STALL_RATE ? new Promise((resolve) => stalled.push(resolve)) : undefined);

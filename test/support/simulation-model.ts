@@ -12,6 +12,7 @@ import { crc32 } from "node:zlib";
 import type { CodexdEvent } from "../../src/core/event.ts";
 import type { SimulatedDisk } from "./disk-simulator.ts";
 import { JOURNAL, LOGS, recordsOf, type TestRecord, type TestStore, type TestTables } from "./disk-store.ts";
+import { FilesModel } from "./simulation-files.ts";
 
 export type Kind = keyof TestTables;
 
@@ -43,6 +44,7 @@ export interface Snapshot {
 
 export class SimulationModel {
   readonly problems: string[] = [];
+  readonly files = new FilesModel((isSo, what) => this.expect(isSo, what));
   readonly #lines = new Map<number, ModelLine>();
   /** By seq, for ever: none may come again as another event. */
   readonly #published = new Map<number, string>();
@@ -59,6 +61,8 @@ export class SimulationModel {
   /** Since the last start that came to its end and could write. */
   #mayJump = false;
   #startDied = false;
+  /** Since the last death what is on the disk is on the medium. */
+  #isSafe = false;
 
   constructor(retains: boolean) {
     this.#retains = retains;
@@ -91,9 +95,14 @@ export class SimulationModel {
   }
 
   died(how: "kill" | "power", inStart: boolean): void {
+    this.#isSafe = how === "power";
     this.#powerLost ||= how === "power";
     this.#mayJump ||= how === "power";
     this.#startDied ||= inStart;
+  }
+
+  beforeStart(disk: SimulatedDisk, { torn }: Snapshot): void {
+    this.files.beforeStart(disk, torn, this.#isSafe);
   }
 
   /**
@@ -111,6 +120,7 @@ export class SimulationModel {
     await this.#checkReplay(lines, store);
     this.#forgetLost(lines);
     this.checkTables(store);
+    await this.files.afterStart(disk, store, lines.map(({ event }) => event));
     this.durable(before.headSeq);
     this.#powerLost = false;
     if (wasFull) return;

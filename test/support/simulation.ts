@@ -6,12 +6,13 @@
 import { CodexdError, EXIT, ExitError } from "../../src/core/errors.ts";
 import type { Durability } from "../../src/core/config.ts";
 import { seededRandom, SimulatedDisk } from "./disk-simulator.ts";
-import { delta, draft, openTestStore, type OpenedStore, type TestStore } from "./disk-store.ts";
+import { openTestStore, type OpenedStore, type TestStore } from "./disk-store.ts";
 import { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
+import { changeByChance, DETAIL_BYTES_MAX } from "./simulation-changes.ts";
 import {
-  failOneChange, failOneSync, pick, refuseUnderPicture, stallSome, takeLineOut, type Random,
+  failOneChange, failOneSync, pick, refuseSomeRemovals, refuseUnderPicture, stallSome, takeLineOut, type Random,
 } from "./simulation-faults.ts";
-import { SimulationModel, takeSnapshot, type Kind, type ModelLine } from "./simulation-model.ts";
+import { SimulationModel, takeSnapshot, type ModelLine } from "./simulation-model.ts";
 
 /** How often what was to happen has happened, so that nobody takes trials without events for a proof. */
 export interface Tally {
@@ -105,6 +106,7 @@ class Life {
   /** Undefined when the process has died over it, or the disk has failed. */
   async #open(isFaulty: boolean): Promise<TestStore | undefined> {
     const before = takeSnapshot(this.#disk);
+    this.#model.beforeStart(this.#disk, before);
     const { opened, failure } = await this.#tryOpen();
     this.#disk.fault = () => undefined;
     if (failure !== undefined) {
@@ -120,10 +122,10 @@ class Life {
   }
 
   async #tryOpen(): Promise<{ readonly opened: OpenedStore | undefined; readonly failure: unknown }> {
-    const { journalMaxBytes, segmentBytes, seqCeilingStep } = this.#setting;
+    const { journalMaxBytes, ...sizes } = this.#setting;
     const options = { durability: this.#durability, clock: this.#clock, journalMaxBytes, recentEventsMax: 3 };
     let [opened, failure]: [OpenedStore?, unknown?] = [];
-    openTestStore(this.#disk.mount(), options, { segmentBytes, seqCeilingStep }).then(
+    openTestStore(this.#disk.mount(), options, { ...sizes, detailBytesMax: DETAIL_BYTES_MAX }).then(
       (result) => (opened = result),
       (error: unknown) => (failure = error),
     );
@@ -153,6 +155,7 @@ class Life {
     store.subscribe(({ bytes, entries }) => {
       // Whatever a dead process does in the tick in which it dies, nobody sees.
       if (this.#dead) return;
+      this.#model.expect(this.#brokenWith === undefined, "something is published after the end of the journal");
       for (const { seq, start, end } of entries) {
         this.#model.expect(seq === last + 1, `seq ${seq} is published after ${last}`);
         last = seq;
@@ -167,7 +170,11 @@ class Life {
   #prepareFaults(): void {
     const random = this.#random;
     if (random() < 0.4) this.#disk.stall = stallSome(random, this.#stalled);
-    if (random() > 0.15) return;
+    const chance = random();
+    if (chance > 0.15) {
+      if (chance < 0.3) this.#disk.fault = refuseSomeRemovals(random);
+      return;
+    }
     this.#disk.fault = failOneSync(random, () => {
       this.#syncFailed = true;
       this.#tally.failedSyncs++;
@@ -175,26 +182,10 @@ class Life {
   }
 
   #change(store: TestStore): void {
-    const random = this.#random;
-    const lastSeq = store.lastSeq;
-    const message = `m${lastSeq + 1}.${random()}`;
-    const filler = "x".repeat(Math.floor(random() * (random() < 0.03 ? 2000 : 300)));
-    const chance = random();
-    if (chance < 0.2) {
-      const seq = store.append(delta(filler));
-      this.#model.given(seq, { message: "delta", isRequest: false, refused: false });
-      return;
-    }
-    const kind: Kind = random() < 0.9 ? "run" : "turn";
-    const record = { id: `${kind}${Math.floor(random() * 10)}`, n: lastSeq + 1 };
-    const isPut = chance < 0.85;
-    const changes = isPut ? { put: { [kind]: record } } : { del: { [kind]: [record.id] } };
-    const isRequest = random() < 0.6;
-    const line: ModelLine = {
-      message, isRequest, refused: false, ...(isPut ? { put: { kind, record } } : { del: { kind, id: record.id } }),
-    };
-    if (isRequest) void this.#watch(store.commit(draft(message, { filler }), changes), line);
-    else store.append(draft(message, { filler }), changes);
+    const { lastSeq } = store;
+    const { draft, changes, line } = changeByChance(this.#random, store, this.#model.files);
+    if (line.isRequest) void this.#watch(store.commit(draft, changes), line);
+    else store.append(draft, changes);
     // What is refused at once has no seq.
     if (store.lastSeq > lastSeq) this.#model.given(store.lastSeq, line);
   }
