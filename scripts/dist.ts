@@ -12,8 +12,8 @@ import { run } from "./run.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DIST = path.join(ROOT, "dist");
-/** The daemon with its command line, and the embedded agent, which is a process of its own. */
-const PROGRAMS = { "index.js": "index.js", "agent.js": "agent/main.js" } as const;
+/** The daemon with its command line; the embedded agent, which is a process of its own; and the framer alone. */
+const PROGRAMS = { "index.js": "index.js", "agent.js": "agent/main.js", "framer.js": "framer.js" } as const;
 /** The last file that a build writes. */
 const STAMP = path.join(DIST, "package.json");
 

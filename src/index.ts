@@ -14,6 +14,7 @@ import { resolveCommand } from "./child/resolve-command.ts";
 import { inspectDaemonFiles, readDaemonFiles } from "./daemon-files.ts";
 import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";
+import { orExitError } from "./store/open-failure.ts";
 import { rotateToken } from "./store/token.ts";
 
 export type { Clock, Timer } from "./base/clock.ts";
@@ -71,10 +72,19 @@ export {
 } from "./http/websocket-connection.ts";
 export { CodexdWebSocketServer, type CodexdWebSocketServerOptions } from "./http/websocket-server.ts";
 export { CodexdLocalService, type LocalServiceStatus } from "./local-service.ts";
-export { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE, type EncodeOptions } from "./protocol/ws-frame.ts";
-export { judgeUpgrade, upgradeResponse, type UpgradeJudgement, type UpgradeRequest } from "./protocol/ws-handshake.ts";
+export { isCloseCode, WS_CLOSE } from "./protocol/ws-close.ts";
 export {
-  createWsReceiver, type WsReceiver, type WsReceiverHandlers, type WsReceiverOptions,
+  createUpgradeReader, judgeUpgradeResponse, upgradeRequest, type UpgradeAnswer, type UpgradeReader,
+  type UpgradeRequestOptions,
+} from "./protocol/ws-client-handshake.ts";
+export {
+  encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE, type EncodeOptions, type Opcode, type WsRole,
+} from "./protocol/ws-frame.ts";
+export { judgeUpgrade, upgradeResponse, type UpgradeJudgement, type UpgradeRequest } from "./protocol/ws-handshake.ts";
+export { createMaskSource, type MaskSource } from "./protocol/ws-mask.ts";
+export {
+  createWsReceiver, type DataOpcode, type WsByteHandlers, type WsControlHandlers, type WsReceiver,
+  type WsReceiverHandlers, type WsReceiverOptions, type WsValueHandlers,
 } from "./protocol/ws-message.ts";
 export { CodexdStateStore, type ChangedRecords, type CodexdStateStoreOptions } from "./state-store.ts";
 
@@ -100,7 +110,7 @@ const parts: CliParts = {
   createService: (config, options) => new CodexdLocalService(config, options),
   resolveCommand,
   agentProgram,
-  rotateToken: (stateDir) => rotateToken(nodeDisk, stateDir),
+  rotateToken: (stateDir) => orExitError(rotateToken(nodeDisk, stateDir)),
   inspectFiles: inspectDaemonFiles,
   readFiles: readDaemonFiles,
   killChildren,

@@ -74,6 +74,16 @@ test("types let right programs through and stop wrong ones, however modules are 
   }
 });
 
+test("the framer alone has the names that codexd has of it, with types that need nothing else", (t) => {
+  const dir = project(t, {
+    "uses.ts": 'import * as codexd from "codexd";\nimport * as framer from "codexd/framer";\n' +
+      "const same: typeof framer = codexd;\n" +
+      "if (Object.keys(framer).some((name) => !(name in same))) throw new Error();\n",
+  });
+  assert.deepEqual(compile(dir, { lib: ["ES2023"] }), { status: 0, output: "" });
+  assert.deepEqual(run(dir, ["uses.js"]), { status: 0, output: "" });
+});
+
 test("a plain program uses every export, with doubles of its own", (t) => {
   const dir = makeTempDir(t);
   const entry = pathToFileURL(path.join(REPOSITORY, "dist", "index.js")).href;

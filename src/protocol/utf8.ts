@@ -13,27 +13,46 @@ export interface Utf8Checker {
 }
 
 export function createUtf8Checker(): Utf8Checker {
-  const cut = Buffer.alloc(4);
-  let cutBytes = 0;
-  let sequenceBytes = 0;
+  return new Checker();
+}
 
-  return {
-    accepts(part) {
-      let start = 0;
-      while (cutBytes < sequenceBytes && start < part.length) cut[cutBytes++] = part[start++]!;
-      if (cutBytes < sequenceBytes) return isPossible(cut, cutBytes, sequenceBytes);
-      if (!isUtf8(cut.subarray(0, sequenceBytes))) return false;
+/** The sequence that is looked at; all checkers share it, as none needs it between two calls. */
+const cut = Buffer.alloc(4);
 
-      const end = lastCut(part, start);
-      cutBytes = part.length - end;
-      sequenceBytes = cutBytes === 0 ? 0 : lengthByLead(part[end]!);
-      cut.set(part.subarray(end));
-      return isUtf8(part.subarray(start, end)) && (cutBytes === 0 || isPossible(cut, cutBytes, sequenceBytes));
-    },
-    get complete() {
-      return cutBytes === sequenceBytes;
-    },
-  };
+/** A class of three numbers, as every connection has one. */
+class Checker implements Utf8Checker {
+  /** The bytes of the sequence that a piece has cut, the first of them highest. */
+  #kept = 0;
+  #cutBytes = 0;
+  #sequenceBytes = 0;
+
+  get complete(): boolean {
+    return this.#cutBytes === this.#sequenceBytes;
+  }
+
+  accepts(part: Uint8Array): boolean {
+    const start = this.complete ? 0 : this.#fill(part);
+    if (!this.complete) return isPossible(this.#cutBytes, this.#sequenceBytes);
+    if (start > 0 && !isUtf8(cut.subarray(0, this.#sequenceBytes))) return false;
+
+    const end = lastCut(part, start);
+    this.#cutBytes = part.length - end;
+    this.#sequenceBytes = this.#cutBytes === 0 ? 0 : lengthByLead(part[end]!);
+    if (!isUtf8(part.subarray(start, end))) return false;
+    if (this.#cutBytes === 0) return true;
+    cut.set(part.subarray(end));
+    this.#kept = cut.readUInt32BE(0);
+    return isPossible(this.#cutBytes, this.#sequenceBytes);
+  }
+
+  /** Puts the sequence into `cut`, with what belongs to it from the beginning of `part`; gives how much that is. */
+  #fill(part: Uint8Array): number {
+    let start = 0;
+    cut.writeUInt32BE(this.#kept, 0);
+    while (this.#cutBytes < this.#sequenceBytes && start < part.length) cut[this.#cutBytes++] = part[start++]!;
+    this.#kept = cut.readUInt32BE(0);
+    return start;
+  }
 }
 
 /** Where a sequence starts that `part` cuts, or its length. */
@@ -53,7 +72,7 @@ function lengthByLead(lead: number): number {
 }
 
 /** Every range of continuation bytes touches 0x80 or 0xbf, so one of the two completes a prefix that is possible. */
-function isPossible(cut: Buffer, cutBytes: number, sequenceBytes: number): boolean {
+function isPossible(cutBytes: number, sequenceBytes: number): boolean {
   const tried = cut.subarray(0, sequenceBytes);
   return isUtf8(tried.fill(0x80, cutBytes)) || isUtf8(tried.fill(0xbf, cutBytes));
 }

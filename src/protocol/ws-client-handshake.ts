@@ -60,7 +60,7 @@ export function judgeUpgradeResponse(head: string, key: string): UpgradeAnswer {
   for (const line of lines) {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(colon, 0));
-    if (!FIELD_NAME.test(name)) return refuse("the answer has a malformed header");
+    if (!FIELD_NAME.test(name) || NOT_IN_A_LINE.test(line)) return refuse("the answer has a malformed header");
     rawHeaders.push(name, line.slice(colon + 1));
   }
   if (!hasToken(headerValues(rawHeaders, "upgrade"), "websocket")) return refuse("the answer is no WebSocket");

@@ -52,12 +52,17 @@ export interface WsClose {
 /** @throws {WsProtocolError} 1002 for half a code or a code that is not allowed, 1007 for a reason not in UTF-8. */
 export function decodeClosePayload(payload: Buffer): WsClose {
   if (payload.length === 0) return { code: null, reason: "" };
-  if (payload.length === 1) throw new WsProtocolError(WS_CLOSE.protocolError, "a close code is two bytes");
+  if (payload.length === 1) throw halfCode();
   const code = payload.readUInt16BE(0);
   if (!isCloseCode(code)) throw new WsProtocolError(WS_CLOSE.protocolError, `close code ${code} is not allowed`);
   const reason = payload.subarray(2);
   if (!isUtf8(reason)) throw new WsProtocolError(WS_CLOSE.badText, "a close reason must be UTF-8");
   return { code, reason: reason.toString("utf8") };
+}
+
+/** The error of a close frame with one byte of payload. */
+export function halfCode(): WsProtocolError {
+  return new WsProtocolError(WS_CLOSE.protocolError, "a close code is two bytes");
 }
 
 /** A null `code` gives an empty payload; a long reason is cut between characters, to fit a control frame. */

@@ -6,8 +6,9 @@
 // Invariant: a violation throws at the first byte that proves it, before any payload has been waited for, so that a
 // peer can never make us hold more than `payloadBytesMax` for one frame.
 
+import { assert } from "../base/assert.ts";
 import { LIMITS } from "../core/limits.ts";
-import { encodeClosePayload, WS_CLOSE, WsProtocolError } from "./ws-close.ts";
+import { encodeClosePayload, halfCode, WS_CLOSE, WsProtocolError } from "./ws-close.ts";
 import { applyMask } from "./ws-mask.ts";
 
 export const OPCODE = { continuation: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
@@ -36,19 +37,24 @@ const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const KNOWN_OPCODES: ReadonlySet<number> = new Set(Object.values(OPCODE));
 
+export interface FrameRules {
+  readonly role: WsRole;
+  /** Bytes of a message, which a data frame must not exceed. */
+  readonly payloadBytesMax: number;
+  /** How many of them the fragments before this frame have used up. */
+  readonly heldBytes?: number;
+}
+
 /**
  * Reads the header that starts at `start`; null means that it goes on past `end`: call again with more.
  *
  * @throws {WsProtocolError} 1002 if the bytes can never become a header that is allowed, 1009 if a data frame's
- *   payload is longer than `payloadBytesMax`.
+ *   payload is longer than `payloadBytesMax` leaves room for.
  */
-export function readFrameHeader(
-  bytes: Buffer, start: number, end: number, rules: { role: WsRole; payloadBytesMax: number },
-): FrameHeader | null {
+export function readFrameHeader(bytes: Buffer, start: number, end: number, rules: FrameRules): FrameHeader | null {
   if (start >= end) return null;
   const first = bytes[start]!;
-  const fin = (first & FIN) !== 0;
-  const opcode = readOpcode(first, fin);
+  const opcode = readOpcode(first);
   if (start + 1 >= end) return null;
   const second = bytes[start + 1]!;
   const masked = (second & MASKED) !== 0;
@@ -59,15 +65,32 @@ export function readFrameHeader(
   if (isControl(opcode) && short > LIMITS.wsControlPayloadBytesMax) {
     throw violation(`a control frame has at most ${LIMITS.wsControlPayloadBytesMax} bytes`);
   }
+  if (opcode === OPCODE.close && short === 1) throw halfCode();
 
-  const keyAt = start + 2 + extendedLengthBytes(short);
-  if (keyAt > end) return null;
-  const payloadBytes = readPayloadLength(bytes, start + 2, short);
-  if (payloadBytes > rules.payloadBytesMax && !isControl(opcode)) throw tooBig(rules.payloadBytesMax);
+  const lengthBytes = extendedLengthBytes(short);
+  const keyAt = start + 2 + lengthBytes;
+  const payloadBytes = keyAt <= end
+    ? readPayloadLength(bytes, start + 2, short)
+    : readCutLength(bytes.subarray(start + 2, end), lengthBytes);
+  const { heldBytes = 0, payloadBytesMax } = rules;
+  if (heldBytes + payloadBytes > payloadBytesMax && !isControl(opcode)) throw tooBig(payloadBytesMax);
   const headerEnd = masked ? keyAt + 4 : keyAt;
   if (headerEnd > end) return null;
   const maskKey = masked ? bytes.readUInt32BE(keyAt) : null;
-  return { fin, opcode, payloadBytes, maskKey, headerBytes: headerEnd - start };
+  return { fin: (first & FIN) !== 0, opcode, payloadBytes, maskKey, headerBytes: headerEnd - start };
+}
+
+/**
+ * What the first byte of a frame says.
+ *
+ * @throws {WsProtocolError} 1002 where no frame may begin with it.
+ */
+export function readOpcode(first: number): Opcode {
+  if ((first & RESERVED) !== 0) throw violation("reserved bits are set and no extension was agreed on");
+  const opcode = first & 0x0f;
+  if (!isOpcode(opcode)) throw violation(`opcode ${opcode} is reserved`);
+  if (isControl(opcode) && (first & FIN) === 0) throw violation("a control frame must not be fragmented");
+  return opcode;
 }
 
 export function isControl(opcode: Opcode): boolean {
@@ -86,8 +109,15 @@ export interface EncodeOptions {
   readonly fin?: boolean;
 }
 
-/** The whole frame in a new buffer; `payload` is left as it is. */
+/**
+ * The whole frame in a new buffer; `payload` is left as it is. @throws for a control frame that has more than 125 bytes
+ * or is a fragment, as no peer may take it.
+ */
 export function encodeFrame(opcode: Opcode, payload: Uint8Array, options: EncodeOptions = {}): Buffer {
+  if (isControl(opcode)) {
+    assert(payload.length <= LIMITS.wsControlPayloadBytesMax, "a control frame has too many bytes to be sent");
+    assert(options.fin !== false, "a control frame must not be sent in fragments");
+  }
   const frame = allocateFrame(opcode, payload.length, options);
   frame.set(payload, frame.length - payload.length);
   return maskPayload(frame, payload.length, options);
@@ -131,14 +161,6 @@ export function writeServerFrameHeader(target: Buffer, offset: number, opcode: O
   return target.writeUInt32BE(payloadBytes >>> 0, offset + 6);
 }
 
-function readOpcode(first: number, fin: boolean): Opcode {
-  if ((first & RESERVED) !== 0) throw violation("reserved bits are set and no extension was agreed on");
-  const opcode = first & 0x0f;
-  if (!isOpcode(opcode)) throw violation(`opcode ${opcode} is reserved`);
-  if (isControl(opcode) && !fin) throw violation("a control frame must not be fragmented");
-  return opcode;
-}
-
 function isOpcode(opcode: number): opcode is Opcode {
   return KNOWN_OPCODES.has(opcode);
 }
@@ -152,14 +174,32 @@ function readPayloadLength(bytes: Buffer, at: number, short: number): number {
   if (short < LENGTH_16) return short;
   if (short === LENGTH_16) {
     const length = bytes.readUInt16BE(at);
-    if (length < LENGTH_16) throw violation("a length must be encoded in the fewest bytes");
+    if (length < LENGTH_16) throw notMinimal();
     return length;
   }
   const high = bytes.readUInt32BE(at);
-  if (high > 0x7fff_ffff) throw violation("the highest bit of a length must be 0");
+  if (high > 0x7fff_ffff) throw beyond63Bits();
   const length = high * 2 ** 32 + bytes.readUInt32BE(at + 4);
-  if (length <= 0xffff) throw violation("a length must be encoded in the fewest bytes");
+  if (length <= 0xffff) throw notMinimal();
   return length;
+}
+
+/** The least that a length can be whose first bytes are `known`; throws where nothing that follows makes it right. */
+function readCutLength(known: Buffer, lengthBytes: number): number {
+  if (known.length === 0) return 0;
+  if (lengthBytes === 8 && known[0]! > 0x7f) throw beyond63Bits();
+  const missing = 256 ** (lengthBytes - known.length);
+  const least = known.reduce((sum, byte) => sum * 256 + byte, 0) * missing;
+  if (least + missing - 1 < (lengthBytes === 2 ? LENGTH_16 : 2 ** 16)) throw notMinimal();
+  return least;
+}
+
+function notMinimal(): WsProtocolError {
+  return violation("a length must be encoded in the fewest bytes");
+}
+
+function beyond63Bits(): WsProtocolError {
+  return violation("the highest bit of a length must be 0");
 }
 
 function allocateFrame(opcode: Opcode, payloadBytes: number, { maskKey, fin = true }: EncodeOptions): Buffer {

@@ -13,14 +13,30 @@ import { createByteStore, type ByteStore } from "./byte-store.ts";
 import { createUtf8Checker } from "./utf8.ts";
 import { decodeClosePayload, WS_CLOSE, WsProtocolError } from "./ws-close.ts";
 import {
-  FRAME_HEADER_BYTES_MAX, isControl, OPCODE, readFrameHeader, tooBig, type FrameHeader, type WsRole,
+  FRAME_HEADER_BYTES_MAX, isControl, OPCODE, readFrameHeader, readOpcode, type FrameHeader, type FrameRules,
+  type Opcode, type WsRole,
 } from "./ws-frame.ts";
 import { applyMask } from "./ws-mask.ts";
 
-export interface WsReceiverHandlers {
+/** Messages as programs mostly want them, or as they came. */
+export type WsReceiverHandlers = WsControlHandlers & (WsValueHandlers | WsByteHandlers);
+
+export interface WsValueHandlers {
   text(message: string): void;
   /** The bytes are the handler's own; never called where binary is not allowed. */
   binary(message: Buffer): void;
+  readonly message?: undefined;
+}
+
+/** For who passes messages on: a text is checked as ever, but neither decoded nor encoded again. */
+export interface WsByteHandlers {
+  /** A text's bytes are UTF-8. The bytes are the handler's own. */
+  message(opcode: DataOpcode, bytes: Buffer): void;
+  readonly text?: undefined;
+  readonly binary?: undefined;
+}
+
+export interface WsControlHandlers {
   /** The payload is lent: good until the handler returns. */
   ping(payload: Buffer): void;
   pong(payload: Buffer): void;
@@ -32,7 +48,10 @@ export interface WsReceiverHandlers {
 
 export interface WsReceiverOptions {
   readonly role: WsRole;
-  /** Bytes of a message, all fragments together; a longer one is a violation with 1009. */
+  /**
+   * Bytes of a message, all fragments together; a longer one is a violation with 1009. Where texts are decoded, at most
+   * `buffer.constants.MAX_STRING_LENGTH` (512 MiB): the system has no longer strings.
+   */
   readonly messageBytesMax: number;
   /** Where false, a binary frame is a violation with 1003. */
   readonly allowBinary: boolean;
@@ -40,7 +59,10 @@ export interface WsReceiverOptions {
 }
 
 export interface WsReceiver {
-  /** Takes the next bytes of the connection over: masked payloads are unmasked in place. */
+  /**
+   * Takes the next bytes of the connection over: masked payloads are unmasked in place. What a handler throws comes
+   * out here, and is the end: nothing more is given.
+   */
   push(bytes: Buffer): void;
   /** Nothing more is given, not even what the bytes at hand still hold. */
   stop(): void;
@@ -48,7 +70,7 @@ export interface WsReceiver {
   readonly pinnedBytes: number;
 }
 
-type DataOpcode = typeof OPCODE.text | typeof OPCODE.binary;
+export type DataOpcode = typeof OPCODE.text | typeof OPCODE.binary;
 
 export function createWsReceiver(options: WsReceiverOptions): WsReceiver {
   return new Receiver(options);
@@ -60,7 +82,7 @@ class Receiver implements WsReceiver {
   readonly #control = createByteStore(LIMITS.wsControlPayloadBytesMax);
   readonly #utf8 = createUtf8Checker();
   /** The part of a header that has come. */
-  readonly #head = Buffer.alloc(FRAME_HEADER_BYTES_MAX);
+  #head: Buffer | null = null;
   #headBytes = 0;
   /** The frame under way, and how much of its payload has come. */
   #frame: FrameHeader | null = null;
@@ -104,44 +126,59 @@ class Receiver implements WsReceiver {
         if (!complete) return;
       }
     } catch (error) {
-      if (!(error instanceof WsProtocolError)) throw error;
+      // Also after an error of the handler's own: the rest of these bytes is lost, and what comes would be misread.
       this.stop();
+      if (!(error instanceof WsProtocolError)) throw error;
       this.#options.on.violation(error.closeCode, error.message);
     }
   }
 
   /** Gives where the payload starts; `#frame` stays null while the header goes on past these bytes. */
   #readHeader(bytes: Buffer, at: number): number {
-    const rules = { role: this.#options.role, payloadBytesMax: this.#options.messageBytesMax };
+    if (this.#headBytes > 0) return this.#readCutHeader(bytes, at);
+    if (at === bytes.length) return at;
+    this.#judgeOrder(readOpcode(bytes[at]!));
+    const frame = readFrameHeader(bytes, at, bytes.length, this.#rules());
+    if (frame !== null) return this.#begin(frame, at + frame.headerBytes);
+    this.#head ??= Buffer.alloc(FRAME_HEADER_BYTES_MAX);
+    this.#headBytes = bytes.copy(this.#head, 0, at);
+    return bytes.length;
+  }
+
+  /** The header began in an earlier chunk, and its first byte was judged there. */
+  #readCutHeader(bytes: Buffer, at: number): number {
     const known = this.#headBytes;
-    const taken = known === 0 ? 0 : bytes.copy(this.#head, known, at, at + FRAME_HEADER_BYTES_MAX - known);
-    const frame = known === 0
-      ? readFrameHeader(bytes, at, bytes.length, rules)
-      : readFrameHeader(this.#head, 0, known + taken, rules);
-    if (frame === null) {
-      this.#headBytes += known === 0 ? bytes.copy(this.#head, 0, at) : taken;
-      return bytes.length;
-    }
-    if (!isControl(frame.opcode)) this.#judgeData(frame);
+    const head = this.#head!;
+    const taken = bytes.copy(head, known, at, at + FRAME_HEADER_BYTES_MAX - known);
+    const frame = readFrameHeader(head, 0, known + taken, this.#rules());
+    if (frame !== null) return this.#begin(frame, at + frame.headerBytes - known);
+    this.#headBytes += taken;
+    return bytes.length;
+  }
+
+  #begin(frame: FrameHeader, payloadAt: number): number {
+    if (frame.opcode === OPCODE.text || frame.opcode === OPCODE.binary) this.#messageOpcode = frame.opcode;
     this.#headBytes = 0;
     this.#frame = frame;
     this.#payloadBytes = 0;
-    return at + frame.headerBytes - known;
+    return payloadAt;
   }
 
-  /** What a header alone says about the order and size of messages. */
-  #judgeData(frame: FrameHeader): void {
-    if (frame.opcode === OPCODE.continuation) {
+  #rules(): FrameRules {
+    const { role, messageBytesMax } = this.#options;
+    return { role, payloadBytesMax: messageBytesMax, heldBytes: this.#message.length };
+  }
+
+  /** What the opcode alone says: whether such a frame may come now. */
+  #judgeOrder(opcode: Opcode): void {
+    if (opcode === OPCODE.continuation) {
       if (this.#messageOpcode === null) throw violation("there is no message to continue");
-      const { messageBytesMax } = this.#options;
-      if (this.#message.length + frame.payloadBytes > messageBytesMax) throw tooBig(messageBytesMax);
-      return;
+    } else if (opcode === OPCODE.text || opcode === OPCODE.binary) {
+      if (this.#messageOpcode !== null) throw violation("a message began before the one under way had ended");
+      if (opcode === OPCODE.binary && !this.#options.allowBinary) {
+        throw new WsProtocolError(WS_CLOSE.unsupported, "binary messages are not taken here");
+      }
     }
-    if (this.#messageOpcode !== null) throw violation("a message began before the one under way had ended");
-    if (frame.opcode === OPCODE.binary && !this.#options.allowBinary) {
-      throw new WsProtocolError(WS_CLOSE.unsupported, "binary messages are not taken here");
-    }
-    this.#messageOpcode = frame.opcode === OPCODE.binary ? OPCODE.binary : OPCODE.text;
   }
 
   #takeData(frame: FrameHeader, part: Buffer, complete: boolean): void {
@@ -155,20 +192,19 @@ class Receiver implements WsReceiver {
         throw new WsProtocolError(WS_CLOSE.badText, "a text message must be UTF-8");
       }
     }
-    if (!whole) this.#message.append(part);
+    if (!whole) this.#message.append(part, frame.payloadBytes - this.#payloadBytes);
     if (!last) return;
 
-    const bytes = whole ? part : this.#message.bytes();
     this.#messageOpcode = null;
     const { on } = this.#options;
-    if (opcode === OPCODE.text) {
-      const text = bytes.toString("utf8");
+    if (on.message !== undefined) {
+      on.message(opcode, whole ? Buffer.from(part) : this.#message.take());
+    } else if (opcode === OPCODE.text) {
+      const text = (whole ? part : this.#message.bytes()).toString("utf8");
       this.#message.clear();
       on.text(text);
     } else {
-      const copy = Buffer.from(bytes);
-      this.#message.clear();
-      on.binary(copy);
+      on.binary(whole ? Buffer.from(part) : this.#message.take());
     }
   }
 

@@ -41,3 +41,29 @@ test("a small block is kept for reuse, a large one is not", () => {
   store.clear();
   assert.equal(store.pinnedBytes, 0);
 });
+
+test("what is known to come is made room for at once, but never twice what has come", () => {
+  const store = createByteStore(1_000_000);
+  store.append(Buffer.alloc(60_000, 1), 5536);
+  assert.equal(store.pinnedBytes, 65_536);
+  store.append(Buffer.alloc(5536, 2));
+  assert.equal(store.pinnedBytes, 65_536);
+  const claimed = createByteStore(1_000_000);
+  claimed.append(Buffer.alloc(2000), 900_000);
+  assert.equal(claimed.pinnedBytes, 2000);
+  for (let i = 0; i < 1000; i += 1) claimed.append(Buffer.alloc(1), 1);
+  assert.equal(claimed.pinnedBytes, 4000, "small hints do not keep it from doubling");
+});
+
+test("what is taken is the taker's own, and the store is empty", () => {
+  const store = createByteStore(1_000_000);
+  for (const size of [0, 10, 1024, 100_000]) {
+    store.append(Buffer.alloc(size, 7));
+    const taken = store.take();
+    assert.equal(store.length, 0);
+    store.append(Buffer.alloc(size, 8));
+    assert.ok(taken.length === size && taken.every((byte) => byte === 7), String(size));
+    assert.ok(taken.buffer.byteLength <= Math.max(2 * size, 8192), "it pins little more than itself");
+    store.clear();
+  }
+});

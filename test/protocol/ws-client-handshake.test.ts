@@ -48,6 +48,10 @@ for (const [name, head, status] of [
   ["an extension", `${ANSWER}\r\nSec-WebSocket-Extensions: permessage-deflate`, 101],
   ["a subprotocol", `${ANSWER}\r\nSec-WebSocket-Protocol: chat`, 101],
   ["a folded line", `${ANSWER}\r\n folded: x`, 101],
+  ["a line that ends without a CR", `${ANSWER}\r\nX: y\nZ: z`, 101],
+  ["an Upgrade behind a line feed", ANSWER.replace("websocket", "\n websocket"), 101],
+  ["an Upgrade with a no-break space", ANSWER.replace("websocket", "websocket\xa0"), 101],
+  ["a NUL", `${ANSWER}\r\nX: \0`, 101],
   ["a line without a name", `${ANSWER}\r\n: x`, 101],
   ["a line without a colon", `${ANSWER}\r\nnothing`, 101],
 ] as const) {

@@ -106,3 +106,16 @@ test("close frames", () => {
   assert.equal(encodeCloseFrame(null, "").toString("hex"), "8800");
   assert.equal(encodeCloseFrame(1001, "", { maskKey: 0 }).toString("hex"), "88820000000003e9");
 });
+
+/** The bytes before the last can still become a header; with the last, they cannot. */
+for (const [hex, closeCode] of [
+  ["7e00", 0], ["7e007d", 1002], ["7f80", 1002], ["7f0000000000", 0], ["7f000000000000", 1002],
+  ["7f00000001", 0], ["7f0000000101", 1009], ["7f01", 1009], ["7f0000000100000001", 1009],
+] as const) {
+  test(`a length is refused by the first byte that proves it: ${hex}`, () => {
+    const whole = `81${hex}`;
+    if (closeCode === 0) return assert.equal(read(whole, "client", 2 ** 32), null);
+    assert.equal(read(whole.slice(0, -2), "client", 2 ** 32), null);
+    refuses(whole, closeCode, "client", 2 ** 32);
+  });
+}

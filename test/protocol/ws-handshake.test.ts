@@ -32,6 +32,8 @@ test("lists, several fields, any case and blanks are all the same", () => {
   for (const changes of [
     {}, { Connection: "keep-alive, Upgrade" }, { Connection: "keep-alive ,\tupgrade ,x" }, { Upgrade: "WebSocket" },
     { Upgrade: "h2c, websocket" }, { "Sec-WebSocket-Extensions": "permessage-deflate", "Sec-WebSocket-Protocol": "x" },
+    { "Sec-WebSocket-Protocol": "chat ,, superchat", "Content-Length": "0" },
+    { "Sec-WebSocket-Extensions": 'a; b="1\\2" ;c = d ,permessage-deflate; client_max_window_bits' },
   ]) {
     assert.deepEqual(judge(changes), { ok: true, accept: ACCEPT });
   }
@@ -52,6 +54,21 @@ for (const [name, changes, status] of [
   ["no version", { "Sec-WebSocket-Version": undefined }, 426],
   ["version 12", { "Sec-WebSocket-Version": "12" }, 426],
   ["version 013", { "Sec-WebSocket-Version": "013" }, 426],
+  ["a key with a no-break space behind it", { "Sec-WebSocket-Key": `${KEY}\u00a0` }, 400],
+  ["a key with a space within", { "Sec-WebSocket-Key": KEY.replace("s", " ") }, 400],
+  ["Upgrade: websocket and a no-break space", { Upgrade: "websocket\u00a0" }, 400],
+  ["Upgrade: a version of websocket", { Upgrade: "websocket/13" }, 400],
+  ["Connection: upgrade and a form feed", { Connection: "\fupgrade" }, 400],
+  ["a body", { "Content-Length": "5" }, 400],
+  ["a body of chunks", { "Transfer-Encoding": "chunked" }, 400],
+  ["an empty subprotocol", { "Sec-WebSocket-Protocol": "" }, 400],
+  ["a subprotocol that is no token", { "Sec-WebSocket-Protocol": "a, b c" }, 400],
+  ["a subprotocol that comes twice", { "Sec-WebSocket-Protocol": "a, b, a" }, 400],
+  ["no extension", { "Sec-WebSocket-Extensions": " , " }, 400],
+  ["an extension without a name", { "Sec-WebSocket-Extensions": "; a" }, 400],
+  ["an extension's parameter without a name", { "Sec-WebSocket-Extensions": "a;" }, 400],
+  ["an extension's quoted value that is no token", { "Sec-WebSocket-Extensions": 'a; b="c d"' }, 400],
+  ["an extension's quote that is left open", { "Sec-WebSocket-Extensions": 'a; b="c' }, 400],
   ["two versions in one field", { "Sec-WebSocket-Version": "13, 8" }, 426],
 ] as const) {
   test(`${name} is answered with ${status}`, () => {
@@ -80,6 +97,12 @@ test("two keys, two versions, another method or HTTP version open nothing", () =
 test("a long list is read in linear time", () => {
   const judgement = judge({ Connection: `${", ".repeat(500_000)}upgrade` });
   assert.equal(judgement.ok, true);
+  const blanks = " ".repeat(500_000);
+  assert.equal(judge({ Connection: `x${blanks}x,${blanks}upgrade${blanks}` }).ok, true);
+  assert.equal(judge({ "Sec-WebSocket-Protocol": `a${blanks}b` }).ok, false);
+  for (const offer of [`a${blanks}b`, `a;${blanks}=`, `a${";b=c".repeat(100_000)}=`, `a; b="${"\\c".repeat(200_000)}`]) {
+    assert.equal(judge({ "Sec-WebSocket-Extensions": offer }).ok, false);
+  }
 });
 
 test("the answer is complete and agrees on nothing", () => {

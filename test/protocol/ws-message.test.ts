@@ -191,6 +191,32 @@ test("a receiver that is stopped from within a handler gives nothing more", () =
   assert.deepEqual(seen, ["a"]);
 });
 
+test("messages as bytes: checked as ever, the handler's own, and with what they are", () => {
+  const seen: Seen[] = [];
+  const kept: Buffer[] = [];
+  const receiver = createWsReceiver({
+    role: "server",
+    messageBytesMax: 10,
+    allowBinary: true,
+    on: {
+      message(opcode, payload) {
+        kept.push(payload);
+        seen.push([opcode, payload.toString()]);
+      },
+      ping: () => undefined, pong: () => undefined, close: () => undefined,
+      violation: (code) => seen.push(["violation", code]),
+    },
+  });
+  const slab = Buffer.concat([
+    encodeTextFrame("ä", MASKED), masked(binary, "b"), encodeFrame(text, Buffer.from("c"), FRAGMENT),
+    masked(continuation, "d"), masked(text, bytes("ff")),
+  ]);
+  receiver.push(slab);
+  slab.fill(0);
+  assert.deepEqual(seen, [[text, "ä"], [binary, "b"], [text, "cd"], ["violation", 1007]]);
+  assert.deepEqual(kept.map(String), ["ä", "b", "cd"]);
+});
+
 test("an error of the handler's own is not taken for the peer's", () => {
   const { receiver } = receive();
   const broken = createWsReceiver({
@@ -205,6 +231,9 @@ test("an error of the handler's own is not taken for the peer's", () => {
       violation: () => assert.fail("the peer did nothing wrong"),
     },
   });
-  assert.throws(() => broken.push(encodeTextFrame("a", MASKED)), RangeError);
+  const two = Buffer.concat([encodeTextFrame("a", MASKED), encodeTextFrame("b", MASKED).subarray(0, 3)]);
+  assert.throws(() => broken.push(two), RangeError);
+  // The three bytes are lost: what follows would be misread.
+  broken.push(encodeTextFrame("c", MASKED));
   assert.equal(receiver.pinnedBytes, 0);
 });

@@ -39,6 +39,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The store only to read: which of its modules may stand here is in CLI_STORE_MODULES.
   cli: ["base", "core", "protocol", "store", "config.ts", "local-service.ts", "client", "version.ts"],
   client: ["base", "core", "protocol"],
+  // A face of its own beside index.ts.
+  "framer.ts": ["protocol"],
   "index.ts": [
     "base", "core", "protocol", "codex", "store", "child", "service", "http", "cli", "config.ts", "daemon.ts",
     "local-service.ts", "client", "version.ts",
