@@ -1,6 +1,6 @@
 // Events over one endless reply, whatever they look like in it: NDJSON and Server-Sent Events are two framings of this.
 //
-// Deliberately without a queue of its own: what a reader has not taken waits in its socket, which has a bound.
+// Deliberately without bounds of its own: what a reader has not taken is outbox.ts's matter.
 // Invariant: an event is sent whole or not at all, and a reader that cannot keep up is cut off: it has its last seq.
 
 import type { ServerResponse } from "node:http";
@@ -11,6 +11,7 @@ import type { EventSink, EventStream } from "../service/services.ts";
 import type { Encoder } from "./event-frames.ts";
 import { filterOf, type FilterQuery } from "./event-query.ts";
 import { SECURITY_HEADERS } from "./reply.ts";
+import { Outbox } from "./outbox.ts";
 import type { EdgeContext } from "./route.ts";
 import type { OpenStream, StreamKind } from "./streams.ts";
 
@@ -41,7 +42,7 @@ export function streamResponse(response: ServerResponse, framing: Framing, optio
     byToken,
     end() {
       stream.close();
-      response.end();
+      reader.end();
       // A reader that does not read would hold its connection for ever.
       goodbye ??= edge.clock.after(LIMITS.wsCloseMs, () => response.destroy());
     },
@@ -76,57 +77,53 @@ function openStream({ services }: EdgeContext, query: FilterQuery, sink: EventSi
 
 interface Reader extends EventSink {
   send(text: string): void;
+  /** Ends the reply behind all that was sent. */
+  end(): void;
 }
 
 function createReader(response: ServerResponse, framing: Framing, edge: EdgeContext): Reader {
-  const { clock, limits, log, tally } = edge;
-  let slowTimer: Timer | null = null;
-  const fast = (): void => {
-    slowTimer?.cancel();
-    slowTimer = null;
-  };
-  const cutOff = (): void => {
-    fast();
-    log.debug("a reader of the event stream was too slow", {
-      kind: framing.kind, bufferedBytes: response.writableLength,
-    });
-    tally.cutOff(framing.kind);
+  const { clock, limits, log, tally, held, ticker } = edge;
+  const destroy = (): void => {
+    outbox.gone();
     response.destroy();
   };
-  const send = (bytes: Buffer | string): void => {
-    if (response.destroyed || response.writableEnded || bytes.length === 0) return;
-    const buffered = response.writableLength;
-    if (buffered > 0 && buffered + bytes.length > limits.streamHardBytes) return cutOff();
-    response.write(bytes);
-    if (response.writableLength <= limits.streamSoftBytes) return fast();
-    slowTimer ??= clock.after(limits.streamSoftMs, () => {
-      if (response.writableLength > limits.streamSoftBytes) cutOff();
-      else fast();
+  const cutOff = (): void => {
+    if (response.destroyed) return;
+    log.debug("a reader of the event stream was too slow", {
+      kind: framing.kind, bufferedBytes: outbox.bufferedBytes,
     });
+    tally.cutOff(framing.kind);
+    destroy();
   };
-  response.on("drain", fast).once("close", fast);
-  return {
-    send,
-    write: (batch, entries) => send(framing.encode(batch, entries)),
-    heartbeat: (seq) => send(framing.heartbeat(seq)),
-    get congested() {
-      return response.writableLength > limits.streamSoftBytes;
-    },
-    drained: () => drained(response, limits.streamDrainedBytes),
-    fail(error) {
-      log.error("an event stream has failed", { cause: errorMessage(error) });
-      response.destroy();
-    },
+  const outbox = new Outbox({ outlet: response, clock, limits, held, giveWay: cutOff });
+  const send = (bytes: Buffer): void => {
+    if (response.destroyed || response.writableEnded || bytes.length === 0) return;
+    if (!outbox.write(bytes) || outbox.isTooSlow(null)) cutOff();
   };
-}
-
-function drained(response: ServerResponse, bytesMax: number): Promise<void> {
-  if (response.destroyed || response.writableLength < bytesMax) return Promise.resolve();
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      response.off("drain", finish).off("close", finish);
-      resolve();
-    };
-    response.on("drain", finish).on("close", finish);
+  response.once("close", () => outbox.gone());
+  ticker.watch({
+    tick(nowMs) {
+      if (outbox.isTooSlow(nowMs)) cutOff();
+      return !response.destroyed && !response.writableEnded;
+    },
   });
+  return {
+    send: (text) => send(Buffer.from(text)),
+    end() {
+      outbox.end();
+      response.end();
+    },
+    write: (batch, entries) => send(framing.encode(batch, entries)),
+    heartbeat: (seq) => send(Buffer.from(framing.heartbeat(seq))),
+    get congested() {
+      return outbox.congested;
+    },
+    drained: () => outbox.drained(),
+    fail(error) {
+      // Slower than retention: with its cursor it comes back, and the status tells it what is gone.
+      if (error instanceof CodexdError && error.code === "cursor_expired") return cutOff();
+      log.error("an event stream has failed", { cause: errorMessage(error) });
+      destroy();
+    },
+  };
 }

@@ -31,7 +31,7 @@ export function acceptWebSocket({ edge, pass, request, socket, head }: UpgradeCa
   const client = new StreamClient(edge);
   const resume = client.open(query.after, filterOf(query));
   socket.write(upgradeResponse(judgement.accept, SECURITY_HEADERS));
-  const connection = createWsConnection({ socket, head, handlers: client, clock: edge.clock });
+  const connection = createWsConnection({ socket, head, handlers: client, clock: edge.clock, held: edge.held });
   client.attach(connection, { byToken: pass.byToken });
   client.greet(resume, query.snapshot);
 }
@@ -85,8 +85,12 @@ class StreamClient {
     }
   }
 
-  closed(code: number): void {
+  closing(code: number): void {
     if (code === WS_CLOSE.tryAgainLater) this.#edge.tally.cutOff("websocket");
+    this.#stream?.close();
+  }
+
+  closed(): void {
     this.#stream?.close();
     this.#leave();
   }
@@ -94,16 +98,22 @@ class StreamClient {
   readonly #sink: EventSink = this.#createSink();
 
   #createSink(): EventSink {
-    const buffered = (): number => this.#connection?.bufferedBytes ?? 0;
+    const congested = (): boolean => this.#connection?.congested === true;
     return {
       write: (batch, entries) => this.#connection?.sendFrames(eventFrames(batch, entries)),
       heartbeat: (seq) => this.#connection?.sendText(`{"type":"heartbeat","seq":${seq}}`),
       get congested() {
-        return buffered() > LIMITS.streamSoftBytes;
+        return congested();
       },
-      drained: () => this.#connection?.drained() ?? Promise.resolve(),
+      drained: () => this.#drained(),
       fail: (error) => this.#fail(error),
     };
+  }
+
+  async #drained(): Promise<void> {
+    await this.#connection?.drained();
+    // One that closes takes nothing more, and would have the journal read for it as fast as that goes.
+    if (this.#connection?.open === false) this.#stream?.close();
   }
 
   async #greet(resume: Resume, withSnapshot: boolean): Promise<void> {
@@ -169,6 +179,10 @@ class StreamClient {
   }
 
   #fail(error: unknown): void {
+    // Slower than retention: with its cursor it comes back, and hello tells it what is gone.
+    if (error instanceof CodexdError && error.code === "cursor_expired") {
+      return this.#connection?.cutOff();
+    }
     this.#edge.log.error("an event stream has failed", { cause: errorMessage(error) });
     this.#connection?.close(WS_CLOSE.internalError, "the stream cannot go on");
   }

@@ -1,9 +1,11 @@
 // One reader of the event stream: replays the journal at the reader's own pace, then goes on live, and back to the
 // journal when it cannot keep up, so that a burst costs it time and the daemon no memory.
 //
-// Invariant: the reader gets every event above its cursor that passes its filter once and in order. The step from
-// replay to live happens in one tick, in which the cursor equals the journal's head, so nothing fits in between.
+// Invariant: the reader gets every event above its cursor that passes its filter once and in order, or its stream ends
+// where retention has taken what was next. The step from replay to live happens in one tick, in which the cursor equals
+// the journal's head, so nothing fits in between.
 
+import { CodexdError } from "../core/errors.ts";
 import type { EventBatch } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { select, type EntryTest } from "./event-filter.ts";
@@ -39,6 +41,7 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
 
   const deliver = (batch: EventBatch): void => {
     if (batch.lastSeq <= cursor) return;
+    if (skipsTaken(batch, cursor, store)) throw expired(cursor, store.oldestSeq);
     const entries = select(batch, cursor, test);
     cursor = batch.lastSeq;
     if (entries.length === 0) return;
@@ -51,11 +54,16 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
   const replay = async (): Promise<void> => {
     if (sink.congested) await sink.drained();
     while (!isClosed() && cursor < store.headSeq) {
+      const from = cursor;
       for await (const batch of store.replay(cursor)) {
+        // Its reader may have gone, or have another stream by now, while the journal was read.
+        if (isClosed()) return;
         deliver(batch);
         await sink.drained();
         if (isClosed()) return;
       }
+      // All that was next has gone, and nothing has been written since that would tell so.
+      if (cursor === from) throw expired(cursor, store.oldestSeq);
     }
     if (!isClosed()) mode = "live";
   };
@@ -84,7 +92,8 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
       if (wroteSinceTick || mode === "waiting") {
         wroteSinceTick = false;
         wroteAt = now;
-      } else if (mode === "live" && now - wroteAt >= LIMITS.streamHeartbeatMs) {
+        // In a replay too: a filter can look at gigabytes and pass nothing, and its reader would take that for the end.
+      } else if (mode !== "closed" && !sink.congested && now - wroteAt >= LIMITS.streamHeartbeatMs) {
         wroteAt = now;
         sink.heartbeat(cursor);
       }
@@ -93,4 +102,16 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
       mode = "closed";
     },
   };
+}
+
+/** Whether retention has taken events between `cursor` and `batch`: a reader that is slower than it has to be told. */
+export function skipsTaken({ firstSeq }: EventBatch, cursor: number, { oldestSeq }: { oldestSeq: number }): boolean {
+  return firstSeq > cursor + 1 && oldestSeq > cursor + 1;
+}
+
+/** What a reader is told whose next events are not kept any more. */
+export function expired(after: number, oldestSeq: number): CodexdError {
+  return new CodexdError("cursor_expired", `after: events up to ${oldestSeq - 1} are gone, so ${after} is too old`, {
+    oldestSeq,
+  });
 }

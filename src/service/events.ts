@@ -7,7 +7,7 @@ import { CodexdError } from "../core/errors.ts";
 import type { EventBatch, EventEntry } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { compileFilter, select } from "./event-filter.ts";
-import { createStream, type StreamState } from "./event-stream.ts";
+import { createStream, expired, skipsTaken, type StreamState } from "./event-stream.ts";
 import type { EventPage, EventService, Resume } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
@@ -36,12 +36,15 @@ export function createEvents(
       await store.settled();
       const { oldestSeq, headSeq } = store;
       checkAhead(after, headSeq);
-      if (after !== null && after > 0 && after < oldestSeq - 1) throw expired(after, oldestSeq);
-      return readEvents(store, { from: Math.max(after ?? 0, oldestSeq - 1), limit, filter, oldestSeq, headSeq });
+      const oldest = oldestFor(after, store);
+      if (after !== null && after > 0 && after < oldest - 1) throw expired(after, oldest);
+      const from = Math.max(after ?? 0, oldestSeq - 1);
+      return readEvents(store, { from, anyOldest: from !== after, limit, filter, oldestSeq, headSeq });
     },
 
     open({ after, filter, sink }) {
-      const { oldestSeq, headSeq, lastSeq } = store;
+      const { headSeq, lastSeq } = store;
+      const oldestSeq = oldestFor(after, store);
       checkAhead(after, headSeq);
       const resume: Resume = {
         status: after === null ? "live" : after > 0 && after < oldestSeq - 1 ? "gap" : "ok",
@@ -94,6 +97,8 @@ export function createEvents(
 
 interface PageQuery {
   readonly from: number;
+  /** Asked for was the oldest, whichever that is when it is read. */
+  readonly anyOldest: boolean;
   readonly limit: number;
   readonly filter: Parameters<typeof compileFilter>[0];
   readonly oldestSeq: number;
@@ -102,14 +107,20 @@ interface PageQuery {
 
 /** A page ends at `limit` events, at 8 MiB of them, or when 16 MiB have been looked at, whatever comes first. */
 async function readEvents(store: CodexdStore, query: PageQuery): Promise<EventPage> {
-  const { from, limit, oldestSeq, headSeq } = query;
+  const { from, anyOldest, limit, oldestSeq, headSeq } = query;
   const test = compileFilter(query.filter);
   const events: string[] = [];
   let bytes = 0;
   let scanned = 0;
+  let cursor = from;
   const pageTo = (nextAfter: number): EventPage => ({ events, nextAfter, oldestSeq, headSeq });
   if (from >= headSeq) return pageTo(from);
   for await (const batch of store.replay(from)) {
+    if (skipsTaken(batch, cursor, store)) {
+      if (cursor > from) return pageTo(cursor);
+      if (!anyOldest) throw expired(from, store.oldestSeq);
+    }
+    cursor = batch.lastSeq;
     for (const entry of select(batch, from, test)) {
       if (entry.seq > headSeq) return pageTo(headSeq);
       events.push(textOf(batch, entry));
@@ -123,6 +134,12 @@ async function readEvents(store: CodexdStore, query: PageQuery): Promise<EventPa
   return pageTo(headSeq);
 }
 
+/** Who was told of events that a loss of power has taken goes on behind all that has gone with them. */
+function oldestFor(after: number | null, { oldestSeq, seqHoles }: CodexdStore): number {
+  const hole = seqHoles.find(({ fromSeq, toSeq }) => after !== null && after >= fromSeq && after < toSeq);
+  return hole === undefined ? oldestSeq : Math.max(oldestSeq, hole.toSeq + 1);
+}
+
 function textOf(batch: EventBatch, entry: EventEntry): string {
   return `${batch.bytes.toString("utf8", entry.start, entry.end)}}`;
 }
@@ -130,11 +147,4 @@ function textOf(batch: EventBatch, entry: EventEntry): string {
 function checkAhead(after: number | null, headSeq: number): void {
   if (after === null || after <= headSeq) return;
   throw new CodexdError("cursor_ahead", `after: ${after} is ahead of the newest event, ${headSeq}`, { headSeq });
-}
-
-/** Shared with the HTTP forms, which refuse what a WebSocket is told in its `hello`. */
-export function expired(after: number, oldestSeq: number): CodexdError {
-  return new CodexdError("cursor_expired", `after: events up to ${oldestSeq - 1} are gone, so ${after} is too old`, {
-    oldestSeq,
-  });
 }

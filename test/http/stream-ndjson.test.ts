@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CodexdError } from "../../src/core/errors.ts";
 import { startEdge, TOKEN, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { makeEvent } from "../support/fake-events.ts";
 import { openRaw, unchunk, type RawConnection } from "../support/raw-http.ts";
@@ -80,6 +81,15 @@ test("a stream that fails ends without an end, so that its client comes back", a
   await connection.closed;
   assert.ok(!connection.text().endsWith("0\r\n\r\n"));
   assert.match(edge.log.join(), /unreadable/);
+});
+
+test("one that retention has overtaken is cut off as a slow one is: its client comes back, and is told", async (t) => {
+  const edge = await startEdge(t);
+  const connection = await openStream(edge);
+  edge.services.events.failStreams(new CodexdError("cursor_expired", "gone"));
+  await connection.closed;
+  assert.ok(!connection.text().endsWith("0\r\n\r\n"));
+  assert.doesNotMatch(edge.log.join(), /failed/);
 });
 
 test("a new token ends the streams that the old one opened, with their end", async (t) => {

@@ -136,6 +136,13 @@ test("a journal that cannot be waited for, or read, closes with 1011", async (t)
   await until(() => edge.services.events.openCount === 0);
 });
 
+test("one that retention has overtaken closes with 1013, and comes back to be told", async (t) => {
+  const edge = await startEdge(t);
+  const reading = await greeted(edge);
+  edge.services.events.failStreams(new CodexdError("cursor_expired", "gone"));
+  assert.deepEqual(await reading.closed, { code: 1013, reason: "slow_consumer" });
+});
+
 test("ping, status, and what is neither", async (t) => {
   const edge = await startEdge(t);
   const client = await greeted(edge);
@@ -215,6 +222,16 @@ test("a new token closes with 4401 what the old one opened, and nothing on the U
   assert.equal((await unix.next() as { type: string }).type, "event");
   unix.destroy();
   again.destroy();
+});
+
+test("nothing more is read for one that is being closed", async (t) => {
+  const edge = await startEdge(t);
+  const { events } = edge.services;
+  const client = await greeted(edge);
+  edge.edge.rotateToken("new");
+  await events.drained();
+  assert.equal(events.openCount, 0, "though its socket is still there");
+  assert.equal((await client.closed).code, 4401);
 });
 
 test("subscribed waits for the journal, and is said of the newest subscription only", async (t) => {

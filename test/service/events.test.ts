@@ -5,10 +5,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { systemClock } from "../../src/base/clock.ts";
+import { createDeferred } from "../../src/base/deferred.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import { decodeEntry } from "../../src/core/event.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventFilter, EventSink } from "../../src/service/services.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { createMemoryStore, type MemoryStore } from "../support/memory-store.ts";
 
 const ALL: EventFilter = { session: null, thread: null, run: null, types: null };
@@ -100,6 +103,27 @@ test("cursors: ahead is 409, older than the journal 410, and 0 is always from th
   assert.equal(events.open({ after: 4, filter: ALL, sink }).resume.status, "ok");
 });
 
+test("a cursor in what a loss of power has taken is answered like one older than the journal", async () => {
+  const { store, events } = setUp(20);
+  await store.settled();
+  store.seqHoles.push({ fromSeq: 6, toSeq: 12 });
+  const sink = collect();
+  for (const after of [6, 11]) {
+    await assert.rejects(events.page({ after, limit: 1, filter: ALL }), (error: unknown) => {
+      return code("cursor_expired")(error) && (error as CodexdError).detail?.["oldestSeq"] === 13;
+    });
+    const { resume, close } = events.open({ after, filter: ALL, sink });
+    assert.deepEqual([resume.status, resume.oldestSeq], ["gap", 13]);
+    close();
+  }
+  for (const after of [5, 12]) {
+    assert.equal((await events.page({ after, limit: 1, filter: ALL })).nextAfter, after + 1);
+    const { resume, close } = events.open({ after, filter: ALL, sink });
+    assert.deepEqual([resume.status, resume.oldestSeq], ["ok", 1], `after ${after}`);
+    close();
+  }
+});
+
 test("a stream replays and goes on live while events keep coming, without a gap or a repeat", async () => {
   const { store, events } = setUp(50);
   await store.settled();
@@ -144,6 +168,78 @@ test("a reader that falls behind reads on from the journal, and loses nothing", 
   await until(() => sink.seqs.at(-1) === 20);
   assert.deepEqual(sink.seqs, Array.from({ length: 17 }, (_, i) => i + 4));
   stream.close();
+});
+
+test("a reader whose next events retention takes meanwhile is ended with the oldest, and is shown no gap", async () => {
+  const { store, events } = setUp(20);
+  await store.settled();
+  const sink = collect();
+  const held = events.open({ after: 2, filter: ALL, sink });
+  const untouched = collect();
+  const ahead = events.open({ after: 8, filter: ALL, sink: untouched });
+  store.dropUpTo(8);
+  held.start();
+  ahead.start();
+  await until(() => sink.failed.length > 0 && untouched.seqs.length > 0);
+  assert.deepEqual(sink.seqs, []);
+  assert.ok(code("cursor_expired")(sink.failed[0]));
+  assert.deepEqual((sink.failed[0] as CodexdError).detail, { oldestSeq: 9 });
+  await until(() => untouched.seqs.at(-1) === 20);
+  assert.deepEqual(untouched.failed, []);
+  held.close();
+  ahead.close();
+});
+
+test("a page whose events retention takes while it is read ends before the gap, or begins behind it", async () => {
+  const { store, events } = setUp(20);
+  await store.settled();
+  const replay = store.replay.bind(store);
+  // The first batch has been read when the events behind it go.
+  store.replay = async function* (after) {
+    for await (const batch of replay(after)) {
+      if (batch.firstSeq <= 3 || batch.firstSeq > 9) yield batch;
+      store.dropUpTo(9);
+    }
+  };
+  const page = await events.page({ after: 0, limit: 100, filter: ALL });
+  assert.deepEqual([page.events.length, page.nextAfter], [3, 3]);
+  store.dropUpTo(0);
+  await assert.rejects(events.page({ after: 3, limit: 100, filter: ALL }), code("cursor_expired"));
+  store.dropUpTo(3);
+  const oldest = await events.page({ after: null, limit: 100, filter: ALL });
+  assert.deepEqual([oldest.events.length, oldest.nextAfter], [11, 20], "the oldest is what it is when it is read");
+});
+
+test("twenty seconds without an event make a heartbeat at what was looked at, in a long replay too", async () => {
+  const clock = createManualClock();
+  const store = createMemoryStore(clock);
+  for (let n = 1; n <= 6; n += 1) add(store, n);
+  await store.settled();
+  const events = createEvents(store, clock);
+  const sink = collect();
+  const read = createDeferred<void>();
+  // Behind its first batch the replay waits, as if for a disk.
+  sink.drained = () => read.promise;
+  const stream = events.open({ after: 0, filter: { ...ALL, session: "none" }, sink });
+  stream.start();
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(LIMITS.streamHeartbeatMs - 1);
+  assert.deepEqual(sink.heartbeats, []);
+  clock.advance(2);
+  assert.deepEqual(sink.heartbeats, [3], "the batch that was looked at, not the head");
+  read.resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  add(store, 7);
+  await store.settled();
+  sink.congested = true;
+  clock.advance(LIMITS.streamHeartbeatMs + 1000);
+  assert.deepEqual(sink.heartbeats, [3], "who does not read is not sent more");
+  sink.congested = false;
+  clock.advance(LIMITS.streamHeartbeatMs);
+  assert.deepEqual([...new Set(sink.heartbeats)], [3, 7], "the head, though no event of it has passed");
+  assert.deepEqual(sink.seqs, []);
+  stream.close();
+  events.dispose();
 });
 
 test("a live stream begins behind all that was committed in its tick, also what is not journaled yet", async () => {
