@@ -13,7 +13,8 @@ import type { CodexdDaemonOptions } from "./daemon-options.ts";
 import { createHttpEdge, type HttpEdge } from "./http/server.ts";
 import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
 import { nodeDisk } from "./store/disk.ts";
-import { loadOrCreateToken, readToken } from "./store/token.ts";
+import { orExitError } from "./store/open-failure.ts";
+import { createTokenReader, loadOrCreateToken } from "./store/token.ts";
 
 export interface LocalServiceStatus {
   readonly service: ServiceStatus;
@@ -95,7 +96,7 @@ export class CodexdLocalService {
     await this.#daemon.open();
     try {
       const { auth } = this.#config.service;
-      if (auth === "token") this.#token = await loadOrCreateToken(nodeDisk, this.#config.paths.stateDir);
+      if (auth === "token") this.#token = await orExitError(loadOrCreateToken(nodeDisk, this.#config.paths.stateDir));
       const edge = createHttpEdge({
         config: this.#config,
         services: this.#daemon.services,
@@ -106,7 +107,7 @@ export class CodexdLocalService {
       await edge.listen();
       this.#edge = edge;
       this.#daemon.attachEdge(() => this.#serviceStatus(edge));
-      if (auth === "token") this.#watchToken(edge);
+      if (auth === "token") this.#watchToken(edge, createTokenReader(nodeDisk, this.#config.paths.stateDir));
     } catch (error) {
       await this.#daemon.stop();
       throw error;
@@ -127,10 +128,10 @@ export class CodexdLocalService {
   }
 
   /** A rotated token is taken up from the file; polling needs no watch that a file system may not have. */
-  #watchToken(edge: HttpEdge, lastProblem: string | null = null): void {
+  #watchToken(edge: HttpEdge, read: () => Promise<string>, lastProblem: string | null = null): void {
     let problem: string | null = null;
     this.#tokenTimer = this.#clock.after(LIMITS.tokenPollMs, () => {
-      readToken(nodeDisk, this.#config.paths.stateDir)
+      read()
         .then((token) => {
           if (token === this.#token) return;
           this.#token = token;
@@ -143,7 +144,7 @@ export class CodexdLocalService {
           if (problem !== lastProblem) this.#log.warn("the token cannot be read", { error: problem });
         })
         .finally(() => {
-          if (this.#tokenTimer !== undefined) this.#watchToken(edge, problem);
+          if (this.#tokenTimer !== undefined) this.#watchToken(edge, read, problem);
         });
     });
   }

@@ -176,6 +176,25 @@ describe("send at a terminal of its own", () => {
   });
 });
 
+describe("send and run with --idempotency-key", () => {
+  test("go on with what the first one began, also after a kill of the daemon", async () => {
+    for (const verb of ["send", "run"]) {
+      const repeated = [verb, "run", "--json", "--idempotency-key", "k"];
+      const first = await codexd(repeated);
+      assert.equal(first.code, 0, first.err);
+      assert.deepEqual(await codexd(repeated), first);
+      await daemon.kill("SIGKILL");
+      daemon = await daemons.start(options);
+      assert.deepEqual(await codexd(repeated), first);
+      const said = await codexd(repeated.filter((word) => word !== "--json"));
+      assert.deepEqual([said.code, /It ran uname -s/.test(said.out)], [0, true], said.err);
+      const other = await codexd([verb, "hello", "--idempotency-key", "k"]);
+      assert.equal(other.code, 1);
+      assert.match(other.err, /was used for another body.*\(idempotency_mismatch\)/);
+    }
+  });
+});
+
 describe("send over a restart of the daemon", () => {
   test("tells the end that the daemon has written down, once it is back", async () => {
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {

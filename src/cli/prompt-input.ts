@@ -9,10 +9,15 @@ import { access, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { isObject } from "../base/decode.ts";
 import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
-import { flagValue, type CliContext, type FlagSpec } from "./command.ts";
+import { LIMITS } from "../core/limits.ts";
+import { flagValue, type CliContext, type CodexdCliRequest, type FlagSpec } from "./command.ts";
 
 export const SCHEMA_FLAG: FlagSpec = {
   name: "output-schema", takes: "FILE", summary: "a JSON Schema that the answer is to follow",
+};
+
+export const KEY_FLAG: FlagSpec = {
+  name: "idempotency-key", takes: "KEY", summary: "the same command again goes on with what the first one began",
 };
 
 export const IMAGE_FLAG: FlagSpec = { name: "image", takes: "FILE", summary: "an image to send along; repeatable" };
@@ -53,6 +58,15 @@ export async function readOutputSchema({ request, io }: CliContext): Promise<Rec
   }
   if (isObject(schema)) return schema;
   throw new ExitError(EXIT.usage, `--output-schema: ${file} must hold a JSON object`);
+}
+
+/** What `--idempotency-key` gives. @throws {ExitError} 64 for what the API would not take. */
+export function readKey(request: CodexdCliRequest): string | undefined {
+  const key = flagValue(request, KEY_FLAG.name);
+  if (key === undefined || (/^[!-~]+$/.test(key) && key.length <= LIMITS.clientKeyCharsMax)) return key;
+  const most = LIMITS.clientKeyCharsMax;
+  throw new ExitError(EXIT.usage, `--${KEY_FLAG.name} takes 1 to ${most} visible ASCII characters without a space, ` +
+    `got ${JSON.stringify(key)}`);
 }
 
 /** The absolute paths of all `--image`. @throws (rejects) {ExitError} 64 for what is no file, or cannot be read. */

@@ -5,6 +5,7 @@
 
 import path from "node:path";
 import type { CodexdClient } from "../client/api.ts";
+import type { FollowNotice } from "../client/event-follow.ts";
 import { isObject } from "../base/decode.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
@@ -19,7 +20,9 @@ import { createTeller } from "./events.ts";
 import { itemText, oneLine, plain, printable } from "./event-text.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
-import { imagePaths, IMAGE_FLAG, readOutputSchema, readPrompt, SCHEMA_FLAG } from "./prompt-input.ts";
+import {
+  imagePaths, IMAGE_FLAG, KEY_FLAG, readKey, readOutputSchema, readPrompt, SCHEMA_FLAG,
+} from "./prompt-input.ts";
 
 export const runCommand: CommandSpec = {
   positionals: "[PROMPT] [-]",
@@ -40,6 +43,7 @@ export const runCommand: CommandSpec = {
     IMAGE_FLAG,
     { name: "timeout", takes: "SECONDS", summary: "end it after this time; never by default" },
     { name: "skip-git-repo-check", takes: null, summary: "work outside a Git repository too" },
+    KEY_FLAG,
     JSON_FLAG,
     ...CLIENT_FLAGS,
   ],
@@ -49,15 +53,19 @@ export const runCommand: CommandSpec = {
 
 async function runPrompt(context: CliContext): Promise<number> {
   const { io, request, signal } = context;
+  const idempotencyKey = readKey(request);
   const input = await runInput(context);
   const client = followingClient(context);
   let run: RunRecord | undefined;
   try {
     const { headSeq } = await client.listEvents({ limit: 1 });
-    run = await client.startRun(input);
+    run = await client.startRun(input, { idempotencyKey });
+    // To a key that was used before the answer is what the run was then.
+    if (idempotencyKey !== undefined) run = await client.getRun(run.runId);
     const quiet = hasFlag(request, "json");
     if (!quiet) io.stderr(`codexd: ${run.runId} is ${run.status}\n`);
-    await printItems(client, { runId: run.runId, after: headSeq }, quiet, context);
+    const after = run.firstSeq === null || idempotencyKey === undefined ? headSeq : run.firstSeq - 1;
+    await printItems(client, { run, after }, quiet, context);
     const ended = await client.getRun(run.runId);
     if (quiet) io.stdout(jsonText(ended));
     if (ended.status === "completed") return EXIT.ok;
@@ -106,15 +114,42 @@ function readTimeout(request: CodexdCliRequest): number | undefined {
 
 const ENDS: ReadonlySet<string> = new Set(["run.completed", "run.failed", "run.cancelled"]);
 
+/** Returns with its end, also where the journal no longer holds that. */
 async function printItems(
-  client: CodexdClient, { runId, after }: { runId: string; after: number }, quiet: boolean, { io }: CliContext,
+  client: CodexdClient, { run, after }: { run: RunRecord; after: number }, quiet: boolean, { io }: CliContext,
 ): Promise<void> {
   const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
+  const missed = new AbortController();
+  const lookForEnd = async (): Promise<void> => {
+    try {
+      if (hasEnded(await client.getRun(run.runId))) missed.abort(END_MISSED);
+    } catch (error) {
+      missed.abort(error);
+    }
+  };
+  const onNotice = (notice: FollowNotice): void => {
+    tell(notice);
+    if (notice.type === "gap") void lookForEnd();
+  };
+  // One that ended before it started has no event to be found by.
+  if (hasEnded(run) && run.firstSeq === null) return;
   const begun = new Set<unknown>();
-  for await (const event of client.events({ after, run: runId, types: ["run.*"], onNotice: tell })) {
-    if (!quiet) printItem(event, begun, io);
-    if (ENDS.has(event.type)) return;
+  try {
+    for await (const event of client.events({
+      after, run: run.runId, types: ["run.*"], signal: missed.signal, onNotice,
+    })) {
+      if (!quiet) printItem(event, begun, io);
+      if (ENDS.has(event.type)) return;
+    }
+  } catch (error) {
+    if (error !== END_MISSED) throw error;
   }
+}
+
+const END_MISSED = new Error("the end of the run was missed");
+
+function hasEnded({ status }: RunRecord): boolean {
+  return status !== "queued" && status !== "running";
 }
 
 /**

@@ -17,9 +17,9 @@ import { CLIENT_FLAGS } from "./find-daemon.ts";
 import { followTurn, receiptOf, type TurnEnd, type TurnIds } from "./follow-turn.ts";
 import { watchInterruption, type Interruption } from "./interruption.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
-import { IMAGE_FLAG, SCHEMA_FLAG } from "./prompt-input.ts";
+import { IMAGE_FLAG, KEY_FLAG, SCHEMA_FLAG } from "./prompt-input.ts";
 import { createScreen, type Screen } from "./screen.ts";
-import { inputItems, readSendRequest, whereFlags, type SendRequest } from "./send-request.ts";
+import { inputItems, keyFor, readSendRequest, whereFlags, type SendRequest } from "./send-request.ts";
 import { createTurnPrinter, printedTypes } from "./turn-printer.ts";
 
 export const sendCommand: CommandSpec = {
@@ -45,6 +45,7 @@ export const sendCommand: CommandSpec = {
     { name: "approve", takes: "HOW", summary: `what Codex asks: ${APPROVE_MODES.join(", ")}; ask by default` },
     SCHEMA_FLAG,
     IMAGE_FLAG,
+    KEY_FLAG,
     { name: "close", takes: null, summary: "close the session at the end" },
     JSON_FLAG,
     ...CLIENT_FLAGS,
@@ -82,20 +83,22 @@ async function runSend(context: CliContext): Promise<number> {
 async function send(sending: Sending): Promise<ExitCode> {
   const { asked, client, screen, interruption } = sending;
   const { headSeq } = await client.listEvents({ limit: 1 });
-  const sessionId = asked.sessionId ?? (await client.createSession(asked.session)).sessionId;
+  const sessionId = asked.sessionId ??
+    (await client.createSession(asked.session, keyFor(asked.key, "session"))).sessionId;
   if (!asked.json && asked.sessionId === null) screen.note(`${sessionId}; --session ${sessionId} goes on with it`);
   const input = await inputItems(asked, sessionId, client);
   const desk = openDesk(sending);
   // A session of somebody else's that takes no turn now is left as it is.
   let own = asked.sessionId === null;
   try {
-    const starting = startTurn(client, { sessionId, input, ...asked.turn });
+    const starting = startTurn(client, { sessionId, input, ...asked.turn }, asked.key);
     interruption.arm(() => void endTurn(starting, desk, sending));
     const { submissionId, turnId } = await starting;
     own = true;
     const waits = asked.turn.whenBusy === "queue" && turnId === null;
     if (waits && !asked.json) screen.note(`${submissionId ?? "it"} is queued behind another turn of the session`);
-    const end = await printTurn({ sessionId, submissionId, turnId }, headSeq, desk, sending);
+    const ids = { sessionId, submissionId, turnId };
+    const end = await printTurn(ids, await seqBefore(ids, headSeq, sending), desk, sending);
     interruption.disarm();
     await desk.close();
     return await tellEnd(end, sending);
@@ -113,19 +116,27 @@ function openDesk({ context, asked, client, screen }: Sending): ApprovalDesk {
   return createApprovalDesk({ client, io, screen, mode: asked.approve, attended, where: whereFlags(context.request) });
 }
 
-async function startTurn(client: CodexdClient, input: StartTurnInput): Promise<StartedTurn> {
+async function startTurn(client: CodexdClient, input: StartTurnInput, key: string | null): Promise<StartedTurn> {
   try {
-    return await client.startTurn(input);
+    return await client.startTurn(input, keyFor(key, "turn"));
   } catch (error) {
     const unknown = error instanceof CodexdClientError && UNANSWERED.has(error.code);
     if (!unknown) throw error;
-    // Asked for once more it might be run twice.
-    const message = `${error.message}; whether the turn runs is not known, codexd ps tells`;
+    // Asked for once more without a key it might be run twice.
+    const next = key === null ? "codexd ps tells" : "the same command again goes on with it";
+    const message = `${error.message}; whether the turn runs is not known, ${next}`;
     throw new ExitError(EXIT.failed, message, { cause: error });
   }
 }
 
 const UNANSWERED: ReadonlySet<string> = new Set(["request_failed", "reply_timeout"]);
+
+/** To a key that was used before the answer is an old one, and the turn may have ended long ago. */
+async function seqBefore(ids: TurnIds, headSeq: number, { asked, client }: Sending): Promise<number> {
+  if (asked.key === null) return headSeq;
+  const { firstSeq } = await client.getTurn(ids.submissionId ?? ids.turnId ?? "");
+  return Math.min(headSeq, firstSeq - 1);
+}
 
 /** Resolves with its end; all that is to be seen of it has been printed then. */
 async function printTurn(ids: TurnIds, after: number, desk: ApprovalDesk, sending: Sending): Promise<TurnEnd> {

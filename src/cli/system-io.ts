@@ -7,6 +7,7 @@ import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 import { systemClock } from "../base/clock.ts";
 import { systemPlatform } from "../config.ts";
+import { EXIT } from "../core/errors.ts";
 import type { CliIo } from "./command.ts";
 import { createInput } from "./input.ts";
 
@@ -34,8 +35,13 @@ export function createSystemIo(): CliIo {
       return () => process.off(signal, listener);
     },
     onOutputClosed(listener) {
-      process.stdout.on("error", listener);
-      return () => process.stdout.off("error", listener);
+      const closed = (error: NodeJS.ErrnoException): void => {
+        if (error.code !== "EPIPE") tellUnwritten(error);
+        listener();
+      };
+      process.stdout.on("error", closed);
+      // What was printed last fails after this moment.
+      return () => void setImmediate(() => process.stdout.off("error", closed));
     },
     isAlive,
     terminate: (pid) => void process.kill(pid, "SIGTERM"),
@@ -44,6 +50,13 @@ export function createSystemIo(): CliIo {
       return () => clearInterval(handle);
     },
   };
+}
+
+/** Such as a full disk: what was to be kept is not whole, which is no reader that has seen enough. */
+function tellUnwritten(error: Error): void {
+  if (process.exitCode === EXIT.diskFailed) return;
+  process.exitCode = EXIT.diskFailed;
+  process.stderr.write(`codexd: standard output cannot be written, so not all is there: ${error.message}\n`);
 }
 
 function stdoutReady(): Promise<void> {
@@ -59,11 +72,14 @@ function stdoutReady(): Promise<void> {
   });
 }
 
-/** Ends the process with `code` once what was printed has left it. */
+/** Ends the process with `code` once what was printed has left it; with 74 where that could not be written. */
 export function endProcess(code: number): void {
   process.stdout.write("", () => process.stderr.write("", () => {
-    leaveClosedTerminal();
-    process.exit(code);
+    // An error of the last write is told some ticks later.
+    setImmediate(() => {
+      leaveClosedTerminal();
+      process.exit(process.exitCode ?? code);
+    });
   }));
 }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
@@ -62,6 +62,16 @@ describe("a program", () => {
     });
     assert.deepEqual([status, stderr], [0, ""]);
     assert.ok("config" in (JSON.parse(stdout) as object));
+  });
+
+  test("says that its output cannot be written, and exits with 74", { skip: !existsSync("/dev/full") }, (t) => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, ["--import", TSX, writeProgram(t), "config"], {
+      encoding: "utf8", stdio: ["ignore", full, "pipe"],
+    });
+    closeSync(full);
+    assert.equal(status, 74, stderr);
+    assert.match(stderr, /^codexd: standard output cannot be written, so not all is there: ENOSPC.*\n$/);
   });
 
   test("stays alive without a socket or timer, outlives its reader, and ends in order at SIGTERM", async (t) => {
