@@ -159,6 +159,7 @@ async function openBenchStore(dir: string): Promise<CodexdStore> {
     tables: tableSpecs({
       sessionRegistryPath: file("sessions"), turnRegistryPath: file("turns"), runRegistryPath: file("runs"),
       approvalRegistryPath: file("approvals"), answerRegistryPath: file("answers"),
+      markRegistryPath: file("marks"),
     } as CodexdPaths),
     durability: "interval",
     journalMaxBytes: 2 ** 28,

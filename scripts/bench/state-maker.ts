@@ -28,7 +28,7 @@ export interface RecordCounts {
 }
 
 const BATCH = 500;
-const NAMES = ["session", "turn", "run", "approval", "answer"];
+const NAMES = ["session", "turn", "run", "approval", "answer", "mark"];
 const id = (kind: string, n: number): string => `${kind}_${String(n).padStart(26, "0")}`;
 const AT = "2026-01-02T03:04:05.678Z";
 
@@ -51,7 +51,7 @@ export async function openDaemonStore(stateDir: string): Promise<Store<CodexdTab
   return store;
 }
 
-/** Puts ended records of each kind, as many as are wanted. */
+/** Puts ended records of each kind, as many as are wanted; each with texts of its own, as people's are. */
 export async function putRecords(store: Store<CodexdTables>, { sessions, turns, runs }: RecordCounts): Promise<void> {
   const put = async (count: number, changes: (n: number) => Changes<CodexdTables>): Promise<void> => {
     for (let n = 0; n < count; n += 1) {
@@ -168,34 +168,39 @@ function sessionRecord(n: number): SessionRecord {
 const TOKENS = {
   totalTokens: 12_345, inputTokens: 11_111, cachedInputTokens: 9_999, outputTokens: 1_234, reasoningOutputTokens: 321,
 };
-const ANSWER = "I have looked at the failing test and changed the parser; all tests pass now. ".repeat(4);
+const answer = (n: number): string =>
+  `${n}: ${"I have looked at the failing test and changed the parser; all tests pass now. ".repeat(4)}`;
+const request = (n: number): string =>
+  `Please make the failing test ${n} of the parser pass, and say what was wrong.`;
 
 function turnRecord(n: number): TurnRecord {
   return {
     ...emptyTurn({ sessionId: id("session", n), threadId: id("thread", n) }),
     submissionId: id("submission", n), turnId: id("turn", n), status: "completed", startedAt: AT,
     completedAt: new Date().toISOString(), durationMs: 4321,
-    input: [{ type: "text", text: "Please make the failing test of the parser pass, and say what was wrong." }],
-    finalMessage: ANSWER, tokenUsage: TOKENS, firstSeq: 1, lastSeq: 2,
+    input: [{ type: "text", text: request(n) }],
+    finalMessage: answer(n), tokenUsage: TOKENS, firstSeq: 1, lastSeq: 2,
     commands: [{ command: "npm test", cwd: SETTINGS.cwd, exitCode: 0, durationMs: 4321 }],
     fileChanges: [{ path: `${SETTINGS.cwd}/src/parser.ts`, kind: "update" }],
   };
 }
 
 function runRecord(n: number): RunRecord {
-  const prompt = "Please make the failing test of the parser pass, and say what was wrong.";
+  const prompt = request(n);
+  const finalMessage = answer(n);
   const now = new Date().toISOString();
   const invocation = {
     command: "codex", args: ["exec", "--json", "--skip-git-repo-check", "-"], cwd: SETTINGS.cwd, prompt,
     purpose: "worker", timeoutMs: null,
   } as const;
   const result = {
-    exitCode: 0, signal: null, timedOut: false, durationMs: 4321, startedAt: AT, finishedAt: AT, lastMessage: ANSWER,
-    threadId: id("thread", n), tokenUsage: TOKENS, jsonEvents: [], jsonParseErrors: [], stdout: "", stderr: "",
+    exitCode: 0, signal: null, timedOut: false, durationMs: 4321, startedAt: AT, finishedAt: AT,
+    lastMessage: finalMessage, threadId: id("thread", n), tokenUsage: TOKENS, jsonEvents: [], jsonParseErrors: [],
+    stdout: "", stderr: "",
   };
   return {
     ...queuedRecord(id("run", n), { prompt, cwd: SETTINGS.cwd, purpose: "worker" }, now),
-    status: "completed", startedAt: AT, finishedAt: now, summary: ANSWER, finalMessage: ANSWER, exitCode: 0,
+    status: "completed", startedAt: AT, finishedAt: now, summary: finalMessage, finalMessage, exitCode: 0,
     tokenUsage: TOKENS, result: { invocation, result }, firstSeq: 1,
   };
 }

@@ -2,7 +2,7 @@
 // That it runs the whole program is test/dist.test.ts's matter.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { test, type TestContext } from "node:test";
@@ -41,10 +41,23 @@ test("imports of every form, names that meet, and what is exported", async (t) =
   assert.equal(program["shown"], 7);
 });
 
+test("characters beyond Latin-1 become escapes, which mean the same", async (t) => {
+  const dir = project(t, {
+    "index.js": 'export const all = ["é…", `⏎${1}😀`, /^[…⏎]$/.test("…"), /^😀$/u.test("😀")]; // …\n',
+  });
+  bundle(dir);
+  const file = path.join(dir, "index.js");
+  assert.match(readFileSync(file, "utf8"), /^[\0-\u00ff]*$/);
+  const program = await import(pathToFileURL(file).href) as Record<string, unknown>;
+  assert.deepEqual(program["all"], ["é…", "⏎1😀", true, true]);
+});
+
 test("an unknown form, a cycle and a missing file are refused", (t) => {
   const refused = (files: Record<string, string>, message: RegExp): void => {
     assert.throws(() => bundle(project(t, files)), message);
   };
+  refused({ "index.js": "export const a = String.raw`…`;\n" }, /can escape no character of: .*String\.raw`…`/);
+  refused({ "index.js": 'export const a = "\\…";\n' }, /can escape no character of/);
   refused({ "index.js": "export default 1;\n" }, /index\.js: the bundle knows no such form: export default 1/);
   refused({ "index.js": 'import "./a.js";\n', "a.js": "" }, /no such form/);
   refused({ "index.js": 'import { a } from "./a.js";\n' }, /a\.js is imported and not there/);
