@@ -65,10 +65,32 @@ function nameOf({ path, subject }: Finding, { stateDir, logsDir }: Inspection): 
 function outlookLines(command: string, { exitCode, message, repairs }: StartOutlook): string[] {
   if (message !== null) return [visible(`${command}: would exit with ${exitCode}: ${message}`), "\n"];
   if (repairs.length === 0) return [`${command}: would start, and change none of these files before\n`];
-  return [`${command}: would start, and before that:\n`, ...repairs.map((repair) => `  ${visible(repair)}\n`)];
+  return [`${command}: would start, and before that:\n`, ...gathered(repairs).map((repair) => `  ${visible(repair)}\n`)];
 }
+
+/** Many files that go from one folder are one line; the document for programs names each. */
+function gathered(repairs: readonly string[]): string[] {
+  const folders = new Map<string, number>();
+  const folderOf = (repair: string): string | undefined => /^(\/.*)\/[^/]+ is removed$/.exec(repair)?.[1];
+  for (const repair of repairs) {
+    const folder = folderOf(repair);
+    if (folder !== undefined) folders.set(folder, (folders.get(folder) ?? 0) + 1);
+  }
+  return repairs.flatMap((repair) => {
+    const folder = folderOf(repair);
+    const count = folder === undefined ? 0 : folders.get(folder);
+    if (folder === undefined || (count !== undefined && count <= REMOVED_NAMED_MAX)) return [repair];
+    folders.delete(folder);
+    return count === undefined ? [] : [`${count} files in ${folder} are removed`];
+  });
+}
+
+const REMOVED_NAMED_MAX = 3;
 
 function verdictOf({ whole, findings }: Inspection): string {
   const bad = findings.filter(({ level }) => level === "damaged" || level === "refused").length;
+  const directories = findings.filter(({ subject }) => subject === "directory");
+  const isNew = directories.length > 0 && directories.every(({ detail }) => detail["mode"] === undefined);
+  if (whole && isNew) return "there is nothing here yet: a start would begin anew";
   return whole ? "all is whole" : `not all is whole: ${bad} of ${findings.length} findings are bad`;
 }

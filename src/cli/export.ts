@@ -44,7 +44,10 @@ async function runExport(context: CliContext): Promise<number> {
     if (kinds.includes("event") && after !== null && after + 1 < state.oldestSeq) {
       io.stderr(`codexd: events ${after + 1} to ${state.oldestSeq - 1} are not kept any more\n`);
     }
-    for await (const text of exportTexts(state, kinds, options)) {
+    const tellGap = (fromSeq: number, toSeq: number): void => {
+      io.stderr(`codexd: events ${fromSeq} to ${toSeq} are missing in the journal; codexd doctor says why\n`);
+    };
+    for await (const text of exportTexts(state, kinds, options, tellGap)) {
       if (signal.aborted) return EXIT.interrupted;
       io.stdout(text);
       await io.stdoutReady();
@@ -63,11 +66,20 @@ interface ExportOptions {
 
 /** Whole lines, many at a time. */
 async function* exportTexts(
-  state: ReadableState, kinds: readonly ExportKind[], { since, after }: ExportOptions,
+  state: ReadableState,
+  kinds: readonly ExportKind[],
+  { since, after }: ExportOptions,
+  onGap: (fromSeq: number, toSeq: number) => void,
 ): AsyncGenerator<string, void, undefined> {
   for (const kind of kinds) {
     if (kind === "event") {
-      for await (const batch of state.replay(after ?? 0)) yield eventLines(batch, state, since);
+      let nextSeq = Math.max((after ?? 0) + 1, state.oldestSeq);
+      for await (const batch of state.replay(after ?? 0)) {
+        if (batch.firstSeq > nextSeq) onGap(nextSeq, batch.firstSeq - 1);
+        nextSeq = batch.lastSeq + 1;
+        yield eventLines(batch, state, since);
+      }
+      if (nextSeq <= state.headSeq) onGap(nextSeq, state.headSeq);
     } else {
       yield* recordLines(state, kind, since);
     }

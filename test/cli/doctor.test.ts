@@ -94,3 +94,24 @@ test("damage, what a start says, and what accepting the loss would do", async ()
     "",
   ]);
 });
+
+test("many files that go from one folder are one line, few are named; the document has all", async () => {
+  const many = Array.from({ length: 4 }, (_, n) => `/s/logs/turns/${n}.json is removed`);
+  const few = ["/s/logs/runs/a is removed", "/s/logs/runs/b is removed", "/s/token is written"];
+  const found = inspection({ start: { exitCode: 0, message: null, repairs: [...many, ...few] } });
+  const { out } = await doctor(found);
+  assert.deepEqual(out.split("\n").slice(3, 8), [
+    "start: would start, and before that:",
+    "  4 files in /s/logs/turns are removed",
+    ...few.map((line) => `  ${line}`),
+  ]);
+  const { out: json } = await doctor(found, "--json");
+  assert.deepEqual((JSON.parse(json) as Inspection).start.repairs, [...many, ...few]);
+});
+
+test("a directory that is not there, perhaps by a mistyped path, is not called whole", async () => {
+  const found = inspection({ findings: [finding("note", STATE, "is not there yet; a start makes it", "directory")] });
+  const { code, out } = await doctor(found);
+  assert.equal(code, 0);
+  assert.match(out, /there is nothing here yet: a start would begin anew\n$/);
+});

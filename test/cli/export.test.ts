@@ -117,6 +117,20 @@ test("--after is for events, and says what is not kept any more", async () => {
   assert.equal((await run(["--after", "-1"])).code, 64);
 });
 
+test("what is missing among the events is told, with what comes before and behind it", async () => {
+  const parts = [[4], [6, 7], [9]].map((seqs) => batchOf(seqs.map((seq) => event(seq, DAY))));
+  const state: FakeState = {
+    ...fakeState(), headSeq: 11, oldestSeq: 3,
+    async *replay() {
+      yield* parts;
+    },
+  };
+  const { code, lines, err } = await run(["--events"], state);
+  assert.deepEqual([code, ids(lines)], [0, [4, 6, 7, 9]]);
+  const gaps = [...err.matchAll(/events (\d+) to (\d+) are missing/g)].map(([, from, to]) => [from, to]);
+  assert.deepEqual(gaps, [["3", "3"], ["5", "5"], ["8", "8"], ["10", "11"]]);
+});
+
 test("--accept-loss is for who reads the files", async () => {
   assert.deepEqual((await run(["--accept-loss"])).asked, [true]);
 });
