@@ -30,6 +30,8 @@ interface Setting {
 }
 
 const STEPS = 24;
+/** A start of an empty directory takes 40 operations, one behind a loss of power 150. */
+const START_OPERATIONS = [20, 50, 150];
 const GIB = 1024 ** 3;
 
 /** @throws with the seed and how to run it again, when anything that was promised does not hold. */
@@ -83,7 +85,7 @@ class Life {
   }
 
   async liveAndDie(): Promise<void> {
-    if (this.#random() < 0.3) this.#dieWithin(this.#random() < 0.5 ? 20 : 50);
+    if (this.#random() < 0.3) this.#dieWithin(pick(this.#random, START_OPERATIONS));
     const isFaulty = this.#random() < 0.1;
     if (isFaulty) this.#disk.fault = failOneChange(this.#random);
     const store = await this.#open(isFaulty);
