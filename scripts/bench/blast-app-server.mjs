@@ -1,5 +1,6 @@
 // A synthetic app-server on stdio: answers the handshake and, on turn/start, writes `DELTAS=n` delta notifications as
-// fast as the pipe takes them. It is there to load its reader, never to be measured itself.
+// fast as the pipe takes them, each longer by `PAD=n` characters; with `RATE=n` so many a second, each with the time at
+// which it was written. It is there to load its reader, never to be measured itself.
 
 import { createInterface } from "node:readline";
 
@@ -13,16 +14,37 @@ const threadAnswer = (threadId, cwd) => ({
   sandbox: { type: "dangerFullAccess" }, reasoningEffort: null,
 });
 
-async function blast(threadId, turnId, count) {
+async function blast(threadId, turnId, count, pad) {
   const head = `{"method":"item/agentMessage/delta","params":{"threadId":"${threadId}","turnId":"${turnId}",`;
   for (let n = 0; n < count;) {
     let chunk = "";
     const emittedAtMs = Date.now();
     while (n < count && chunk.length < 65_536) {
-      chunk += `${head}"itemId":"msg_1","delta":"tok${n++} "},"emittedAtMs":${emittedAtMs}}\n`;
+      chunk += `${head}"itemId":"msg_1","delta":"tok${n++} ${pad}"},"emittedAtMs":${emittedAtMs}}\n`;
     }
     if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once("drain", resolve));
   }
+}
+
+/** Each says when it was written, in microseconds of the system's monotonic clock, which all processes share. */
+function drip(threadId, turnId, count, rate) {
+  const head = `{"method":"item/agentMessage/delta","params":{"threadId":"${threadId}","turnId":"${turnId}",`;
+  const startedAt = performance.now();
+  let n = 0;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const due = Math.min(count, Math.floor(((performance.now() - startedAt) * rate) / 1000));
+      let chunk = "";
+      while (n < due) {
+        const writtenUs = process.hrtime.bigint() / 1000n;
+        chunk += `${head}"itemId":"msg_1","delta":"tok${n++}@${writtenUs} "},"emittedAtMs":${Date.now()}}\n`;
+      }
+      if (chunk !== "") process.stdout.write(chunk);
+      if (n < count) return;
+      clearInterval(timer);
+      resolve();
+    }, 1);
+  });
 }
 
 const methods = {
@@ -42,9 +64,12 @@ lines.on("line", async (line) => {
   write({ id, result });
   if (method !== "turn/start") return;
   const { threadId, input } = params;
-  const count = Number(/DELTAS=(\d+)/.exec(JSON.stringify(input))?.[1] ?? 10);
+  const asked = (name, or) => Number(new RegExp(`${name}=(\\d+)`).exec(JSON.stringify(input))?.[1] ?? or);
   write({ method: "turn/started", params: { threadId, turn: result.turn } });
-  await blast(threadId, result.turn.id, count);
+  const count = asked("DELTAS", 10);
+  const rate = asked("RATE", 0);
+  if (rate > 0) await drip(threadId, result.turn.id, count, rate);
+  else await blast(threadId, result.turn.id, count, "x".repeat(asked("PAD", 0)));
   write({ method: "turn/completed", params: { threadId, turn: { ...result.turn, status: "completed" } } });
 });
 lines.on("close", () => process.exit(0));

@@ -10,6 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED, type StoppedProcess, type StopReport } from "../core/processes.ts";
 import { endProcesses, keyOf } from "./end-processes.ts";
 import type { ExecOutput } from "./exec-output.ts";
+import { createPortions, type Portions } from "./portions.ts";
 import type { ProcessEntry, ProcessTree } from "./process-tree.ts";
 import { bytesOf, type ChildHandle, type Spawner, type SpawnOptions } from "./spawner.ts";
 import { threadMarks } from "./thread-marks.ts";
@@ -73,12 +74,14 @@ class ExecLife {
   #commandLine = "";
   /** What the process had started when it was asked to end: some of it may lose the mark or its parent. */
   #below: ReadonlyArray<{ readonly entry: ProcessEntry; readonly command: string }> = [];
+  readonly #portions: Readonly<Record<"stdout" | "stderr", Portions>>;
   #reading = true;
   #held = false;
 
   constructor(child: ChildHandle, options: ExecLifeOptions) {
     this.#child = child;
     this.#options = options;
+    this.#portions = { stdout: createPortions(child.stdout), stderr: createPortions(child.stderr) };
     this.#root = child.pid === undefined ? undefined : options.processes?.identify(child.pid);
     this.#listen();
     this.#begin();
@@ -91,9 +94,11 @@ class ExecLife {
 
   #listen(): void {
     const child = this.#child;
-    child.stdout.on("data", (chunk) => this.#take(() => this.#options.output.stdout(bytesOf(chunk))));
-    child.stderr.on("data", (chunk) => this.#take(() => this.#options.output.stderr(bytesOf(chunk))));
     for (const name of ["stdout", "stderr"] as const) {
+      child[name].on("data", (chunk) => {
+        this.#take(() => this.#options.output[name](bytesOf(chunk)));
+        this.#portions[name].took(chunk.length);
+      });
       const close = (): void => {
         this.#openPipes.delete(name);
         if (this.#openPipes.size === 0) this.#closed.resolve();
@@ -146,12 +151,12 @@ class ExecLife {
     if (this.#held || this.#exit !== undefined) return;
     const ready = this.#options.holdBack?.() ?? null;
     if (ready === null) return;
-    const pipes = [this.#child.stdout, this.#child.stderr];
+    const pipes = Object.values(this.#portions);
     this.#held = true;
-    for (const pipe of pipes) pipe.pause?.();
+    for (const pipe of pipes) pipe.pause();
     const readOn = (): void => {
       this.#held = false;
-      for (const pipe of pipes) pipe.resume?.();
+      for (const pipe of pipes) pipe.resume();
     };
     void Promise.race([ready, this.#exited.promise]).then(readOn, readOn);
   }

@@ -6,6 +6,7 @@
 
 import { LIMITS } from "../core/limits.ts";
 import { createLineSplitter } from "../protocol/lines.ts";
+import { createPortions } from "./portions.ts";
 import { bytesOf, type ChildHandle } from "./spawner.ts";
 import type { Transport, TransportHandlers } from "./transport.ts";
 
@@ -23,22 +24,7 @@ export function createCodexdAppServerStdioTransport(
 ): Required<Transport> {
   let handlers: TransportHandlers | undefined;
   let closed = false;
-  let held = false;
-  let resting = false;
-  let bytesSinceRest = 0;
-
-  /** The stream gives all that the pipe holds in one turn of the event loop, which is more each time it gets longer. */
-  const restAfter = (bytes: number): void => {
-    bytesSinceRest += bytes;
-    if (resting || bytesSinceRest < LIMITS.childReadBytesAtOnce) return;
-    resting = true;
-    bytesSinceRest = 0;
-    child.stdout.pause?.();
-    setImmediate(() => {
-      resting = false;
-      if (!held) child.stdout.resume?.();
-    });
-  };
+  const portions = createPortions(child.stdout);
 
   const finish = (reason: Error | null): void => {
     if (closed) return;
@@ -64,7 +50,7 @@ export function createCodexdAppServerStdioTransport(
       child.stdout.on("data", (chunk) => {
         if (closed) return;
         lines.push(bytesOf(chunk));
-        restAfter(chunk.length);
+        portions.took(chunk.length);
       });
       child.stdout.on("end", () => {
         if (!closed) lines.end();
@@ -86,13 +72,7 @@ export function createCodexdAppServerStdioTransport(
       child.stdin.end();
       finish(null);
     },
-    pause() {
-      held = true;
-      child.stdout.pause?.();
-    },
-    resume() {
-      held = false;
-      if (!resting) child.stdout.resume?.();
-    },
+    pause: () => portions.pause(),
+    resume: () => portions.resume(),
   };
 }

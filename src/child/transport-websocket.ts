@@ -17,7 +17,8 @@ import { isSheltered, parseWsEndpoint, type WsEndpoint } from "../protocol/ws-en
 import { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE } from "../protocol/ws-frame.ts";
 import { createMaskSource, type MaskSource } from "../protocol/ws-mask.ts";
 import { createWsReceiver } from "../protocol/ws-message.ts";
-import { readBearerFile } from "./bearer-file.ts";
+import { BEARER_TOKEN, readBearerFile } from "./bearer-file.ts";
+import { createPortions, type Portions } from "./portions.ts";
 import type { Transport, TransportHandlers } from "./transport.ts";
 import { DialError, dialWebSocket } from "./ws-dial.ts";
 
@@ -38,13 +39,16 @@ export interface WebSocketTransportOptions {
 /**
  * `onClose` gets a `DialError` where there never was a connection. `send` may be called before it is open.
  *
- * @throws {DecodeError} for a URL that cannot be used, or not with a token.
+ * @throws {DecodeError} for a URL that cannot be used, or not with a token, and for a token that no header can hold.
  */
 export function createCodexAppServerWebSocketTransport(options: WebSocketTransportOptions): Required<Transport> {
   const endpoint = parseWsEndpoint(options.url);
   const withToken = options.token !== undefined || options.tokenFile !== undefined;
   if (withToken && !isSheltered(endpoint)) {
     throw new DecodeError("url", "would send the token in the clear: it takes wss://, https://, or a loopback host");
+  }
+  if (options.token !== undefined && !BEARER_TOKEN.test(options.token)) {
+    throw new DecodeError("token", "takes one line of visible ASCII characters");
   }
   return new WebSocketTransport(options, endpoint);
 }
@@ -61,6 +65,7 @@ class WebSocketTransport implements Required<Transport> {
   /** Frames that wait for the connection. */
   #held: Buffer[] = [];
   #heldBytes = 0;
+  #portions: Portions | undefined;
   #paused = false;
   #timer: Timer | undefined;
   /** Answers to pings that are still on their way out. */
@@ -135,12 +140,12 @@ class WebSocketTransport implements Required<Transport> {
 
   pause(): void {
     this.#paused = true;
-    this.#socket?.pause();
+    this.#portions?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#socket?.resume();
+    this.#portions?.resume();
   }
 
   async #dial(): Promise<void> {
@@ -162,6 +167,8 @@ class WebSocketTransport implements Required<Transport> {
     if (this.#phase !== "dialling") return void socket.destroy();
     this.#phase = "open";
     this.#socket = socket;
+    const portions = createPortions(socket);
+    this.#portions = portions;
     socket.on("error", (error) => this.#lost(errorMessage(error)));
     socket.on("end", () => this.#lost("the app-server ended it without a word"));
     socket.on("close", () => this.#lost("it was closed"));
@@ -169,12 +176,14 @@ class WebSocketTransport implements Required<Transport> {
     socket.on("data", (bytes: Buffer) => {
       this.#heard = true;
       this.#receiver.push(bytes);
+      portions.took(bytes.length);
     });
     for (const frame of this.#held) socket.write(frame);
     this.#held = [];
     this.#heldBytes = 0;
     this.#timer = this.#clock.after(LIMITS.wsPingMs, () => this.#tick());
-    if (!this.#paused) socket.resume();
+    if (this.#paused) portions.pause();
+    else socket.resume();
   }
 
   /** Finds a peer that has gone without a word: pings it after a silence, and gives it up after as long a one again. */
@@ -207,7 +216,8 @@ class WebSocketTransport implements Required<Transport> {
   }
 
   #violated(code: number, reason: string): void {
-    this.#write(encodeCloseFrame(code, reason, { maskKey: this.#maskKey() }));
+    // Behind a close frame of its own codexd sends nothing, not even another one.
+    if (this.#phase === "open") this.#write(encodeCloseFrame(code, reason, { maskKey: this.#maskKey() }));
     this.#lost(`the app-server broke the protocol: ${reason}`);
   }
 

@@ -137,6 +137,8 @@ export const LIMITS = {
   connectionsCheckMs: SECOND,
   /** TCP and the Unix socket are counted apart, so that a flood on one leaves the other usable. */
   connectionsMax: 256,
+  /** Requests of one connection that wait for their answers: far more than any client sends ahead. */
+  requestsPipelinedMax: 256,
   /** A refused sender's bytes are thrown away this long, so that a reset does not take the answer from it. */
   lingerMs: SECOND,
   /** Requests in flight have this long to end when the edge stops. */
@@ -149,6 +151,8 @@ export const LIMITS = {
   eventPageScanBytesMax: 16 * MIB,
   socketPathBytesMax: 103,
   tokenPollMs: 500,
+  /** Streams that a new token ends may take so long over it: with the poll they have gone within a second. */
+  tokenCloseMs: 400,
 
   wsMessageBytesMax: MIB,
   wsControlPayloadBytesMax: 125,

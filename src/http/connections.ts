@@ -4,9 +4,10 @@
 // Invariant: every way in (request, checkContinue, checkExpectation, upgrade, connect) goes through `judge` first,
 // and what the parser refuses by itself is answered in the same form. No request ever gets the answer of another.
 
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { errorMessage } from "../core/errors.ts";
+import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ProofKeeper } from "./auth.ts";
 import { EMPTY_BODY, hasBody, HungUp, readBody } from "./body.ts";
@@ -107,6 +108,8 @@ class Connections {
     const connection = this.#table.get(request.socket);
     // What follows on a connection that has been told to close is not a request any more (RFC 9112 §9.6).
     if (connection === undefined || connection.refused) return;
+    // Each of them is kept until its turn comes, which behind a stream it never does.
+    if (connection.unanswered().length >= LIMITS.requestsPipelinedMax) return void request.socket.destroy();
     connection.begin({ request, response });
     const verdict = this.#judge(request, connection);
     const bodyAwaited = expectation === "continue";
@@ -168,13 +171,35 @@ class Connections {
       const { bodyBytesMax: bytesMax, raw } = pass.route;
       const asked = raw !== null || hasBody(pass.headers);
       const body = asked ? await readBody(request, pass.headers, { bytesMax, raw, beforeRead }) : EMPTY_BODY;
+      if (asked) this.#checkToken(pass, request);
       const hangUp = (): AbortSignal => hangUpSignal(response);
       const answer = await pass.route.answer({ edge: this.#edge, pass, body, hangUp });
+      if ("stream" in answer) await this.#streamTurn(pass, request, response);
       this.#answer(response, pass.route, answer);
     } catch (error) {
       if (error instanceof HungUp || response.closed) return;
       this.#refuse(request, response, refusalOf(error, this.#edge.log), unsent);
     }
+  }
+
+  /**
+   * Resolves when a stream may begin: what it sends would else wait for the answers before it, which may never end, and
+   * its response would not be told that the connection has gone. The rest is looked at in the tick in which it joins
+   * those that a stop or a new token ends.
+   */
+  async #streamTurn(pass: Pass, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (response.socket === null && !response.destroyed) await once(response, "socket");
+    this.#checkToken(pass, request);
+    if (this.#draining) throw new CodexdError(DRAINING.code, DRAINING.message);
+  }
+
+  /** Whoever holds a request back until its token has been rotated has nothing of it. @throws {CodexdError} */
+  #checkToken({ byToken, headers }: Pass, { socket }: IncomingMessage): void {
+    const { auth } = this.#options.guard;
+    const connection = this.#table.get(socket);
+    if (!byToken || auth === null || connection === undefined) return;
+    if (auth.judge(headers.get("authorization"), connection) === "right") return;
+    throw new CodexdError("unauthorized", "the token has been rotated while the request was on its way");
   }
 
   #answer(response: ServerResponse, route: Route, answer: Answer): void {

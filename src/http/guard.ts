@@ -78,6 +78,7 @@ const UNREPEATABLE = ["host", "origin", "authorization", "content-type", "conten
 const LOOPBACK_NAMES = ["127.0.0.1", "[::1]", "localhost"];
 const UNIX_NAMES = [...LOOPBACK_NAMES, "codexd"];
 const ALL_METHODS = "GET, POST";
+const NO_SUCH_ROUTE = "no such route: GET /openapi.json has them all";
 
 export function judge(request: GuardRequest, context: GuardContext): Verdict {
   const { method: name, httpVersion, url, rawHeaders, transport, port, keeper } = request;
@@ -107,7 +108,7 @@ export function judge(request: GuardRequest, context: GuardContext): Verdict {
     if (refused !== null) return { refused };
   }
   const found = judged.match?.routes.get(name);
-  if (judged.match === null || found === undefined) return { refused: refusal("not_found", "no such route") };
+  if (judged.match === null || found === undefined) return { refused: refusal("not_found", NO_SUCH_ROUTE) };
   const byToken = judged.credentials() === "right";
   const trusted = byToken || !judged.authNeeded || transport === "unix";
   return { refused: null, route: found, params: judged.match.params, query, headers, trusted, byToken };
@@ -189,7 +190,7 @@ function token(request: Case): Refusal | null {
 }
 
 function route({ match }: Case): Refusal | null {
-  return match === null ? refusal("not_found", "no such route") : null;
+  return match === null ? refusal("not_found", NO_SUCH_ROUTE) : null;
 }
 
 /** CONNECT's target is an authority by definition; the method itself is refused further down. */

@@ -7,7 +7,8 @@ import { LIMITS } from "../core/limits.ts";
 export type EdgeLimits = {
   readonly [K in
     | "headersMs" | "requestMs" | "keepAliveMs" | "connectionsCheckMs" | "connectionsMax" | "lingerMs" | "edgeStopMs"
-    | "streamSoftBytes" | "streamSoftMs" | "streamHardBytes" | "streamDrainedBytes"]: number;
+    | "streamSoftBytes" | "streamSoftMs" | "streamHardBytes" | "streamDrainedBytes"
+    | "streamsHeldBytesMax"]: number;
 };
 
 export const EDGE_LIMITS: EdgeLimits = LIMITS;

@@ -16,6 +16,7 @@ import type { Services } from "../service/services.ts";
 import type { RawBody, RawBodyRule, RequestBody } from "./body.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import type { EdgeLimits } from "./limits.ts";
 import { createOnce, readKey, type Once } from "./once.ts";
 import { decodeQuery, type QueryShape } from "./query.ts";
@@ -27,6 +28,7 @@ export interface EdgeContext {
   readonly services: Services;
   readonly streams: Streams;
   readonly ticker: WsTicker;
+  readonly held: HeldBytes;
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: EdgeLimits;

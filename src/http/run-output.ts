@@ -78,7 +78,8 @@ interface Reader {
 function openReader(response: ServerResponse, { streams }: EdgeContext, byToken: boolean): Reader {
   const gone = new AbortController();
   // Broken off, not ended: a client must not take it for the end of the run.
-  const open: OpenStream = { kind: "output", byToken, end: () => void response.destroy() };
+  const cut = (): void => void response.destroy();
+  const open: OpenStream = { kind: "output", byToken, end: cut, cut };
   streams.add(open);
   response.once("close", () => {
     streams.remove(open);

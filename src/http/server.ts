@@ -4,15 +4,17 @@
 // Invariant: after `stop` nothing listens, no connection is open and the socket file is gone.
 
 import { rmSync } from "node:fs";
-import { sleep, type Clock } from "../base/clock.ts";
+import { sleep, type Clock, type Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { CodexdConfig } from "../core/config.ts";
+import { LIMITS } from "../core/limits.ts";
 import { WS_CLOSE } from "../protocol/ws-close.ts";
 import { createProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
 import { createAuthenticator } from "./auth.ts";
 import { createEdgeTally } from "./edge-tally.ts";
 import type { GuardContext, Transport } from "./guard.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
 import { listenOnTcp, listenOnUnixSocket, tcpPlaceOf } from "./listen.ts";
 import type { EdgeContext } from "./route.ts";
@@ -30,7 +32,7 @@ export interface HttpEdge {
   readonly websocketClients: number;
   /** Streams are told 1001; requests in flight have `LIMITS.edgeStopMs` to end. */
   stop(): Promise<void>;
-  /** From now on only `token` is right; streams that the old one has opened are closed with 4401. */
+  /** From now on only `token` is right; streams that the old one has opened are closed with 4401, slow ones cut off. */
   rotateToken(token: string): void;
 }
 
@@ -56,14 +58,18 @@ class Edge implements HttpEdge {
   readonly #tcp: EdgeServer;
   /** Null where there is no Unix socket. */
   readonly #unix: EdgeServer | null;
+  /** Of rotations: each ends what its streams leave open. */
+  readonly #cuts = new Set<Timer>();
   #port: number | null = null;
   #stopped: Promise<void> | null = null;
 
   constructor({ config, services, token, clock, log, limits }: HttpEdgeOptions) {
     this.#config = config.service;
     const ticker = createWsTicker(clock);
+    const edgeLimits = { ...EDGE_LIMITS, ...limits };
     this.#edge = {
-      services, streams: createStreams(), ticker, clock, log, limits: { ...EDGE_LIMITS, ...limits },
+      services, streams: createStreams(), ticker, clock, log, limits: edgeLimits,
+      held: new HeldBytes(edgeLimits.streamsHeldBytesMax),
       tally: createEdgeTally(),
       processMetrics: createProcessMetrics(clock),
       connections: () => ({ tcp: this.#tcp.connectionCount, unix: this.#unix?.connectionCount ?? 0 }),
@@ -106,7 +112,13 @@ class Edge implements HttpEdge {
 
   rotateToken(token: string): void {
     this.#guard.auth?.rotate(token);
-    this.#edge.streams.endThoseByToken(WS_CLOSE.unauthorized, "token_rotated");
+    const cut = this.#edge.streams.endThoseByToken(WS_CLOSE.unauthorized, "token_rotated");
+    const { clock } = this.#edge;
+    const timer = clock.after(LIMITS.tokenCloseMs, () => {
+      this.#cuts.delete(timer);
+      cut();
+    });
+    this.#cuts.add(timer);
   }
 
   #createServer(transport: Transport): EdgeServer {
@@ -125,6 +137,7 @@ class Edge implements HttpEdge {
     late.abort();
     await Promise.all(servers.map((server) => server.destroyAll()));
     await closed;
+    for (const timer of this.#cuts) timer.cancel();
     ticker.stop();
     processMetrics.dispose();
     if (this.#unix !== null && this.#port !== null) rmSync(this.#config.socketPath ?? "", { force: true });

@@ -46,6 +46,7 @@ export function streamResponse(response: ServerResponse, framing: Framing, optio
       // A reader that does not read would hold its connection for ever.
       goodbye ??= edge.clock.after(LIMITS.wsCloseMs, () => response.destroy());
     },
+    cut: () => void response.destroy(),
   };
   response.once("close", () => {
     goodbye?.cancel();

@@ -15,6 +15,7 @@ import { decodeSubscription, filterOf, filterOfSubscription, SOCKET_EVENT_SHAPE 
 import { decodeQuery } from "./query.ts";
 import { refusalOf, SECURITY_HEADERS } from "./reply.ts";
 import type { EdgeContext, UpgradeCall } from "./route.ts";
+import type { OpenStream } from "./streams.ts";
 import { createWsConnection, type WsConnection } from "./ws-connection.ts";
 
 /**
@@ -32,7 +33,7 @@ export function acceptWebSocket({ edge, pass, request, socket, head }: UpgradeCa
   const resume = client.open(query.after, filterOf(query));
   socket.write(upgradeResponse(judgement.accept, SECURITY_HEADERS));
   const connection = createWsConnection({ socket, head, handlers: client, clock: edge.clock, held: edge.held });
-  client.attach(connection, { byToken: pass.byToken });
+  client.attach(connection, { byToken: pass.byToken, cut: () => void socket.destroy() });
   client.greet(resume, query.snapshot);
 }
 
@@ -59,12 +60,13 @@ class StreamClient {
     return stream.resume.status === "gap" && after === 0 ? { ...stream.resume, status: "ok" } : stream.resume;
   }
 
-  attach(connection: WsConnection, { byToken }: { byToken: boolean }): void {
+  attach(connection: WsConnection, { byToken, cut }: Pick<OpenStream, "byToken" | "cut">): void {
     const { streams, ticker } = this.#edge;
     const open = {
       kind: "websocket" as const,
       byToken,
       end: (code: number, reason: string) => connection.close(code, reason),
+      cut,
     };
     this.#connection = connection;
     this.#leave = () => streams.remove(open);
@@ -105,15 +107,9 @@ class StreamClient {
       get congested() {
         return congested();
       },
-      drained: () => this.#drained(),
+      drained: () => this.#connection?.drained() ?? Promise.resolve(),
       fail: (error) => this.#fail(error),
     };
-  }
-
-  async #drained(): Promise<void> {
-    await this.#connection?.drained();
-    // One that closes takes nothing more, and would have the journal read for it as fast as that goes.
-    if (this.#connection?.open === false) this.#stream?.close();
   }
 
   async #greet(resume: Resume, withSnapshot: boolean): Promise<void> {

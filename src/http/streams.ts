@@ -13,6 +13,8 @@ export interface OpenStream {
   readonly byToken: boolean;
   /** Says goodbye: `code` and `reason` are those of a WebSocket's close frame. */
   end(code: number, reason: string): void;
+  /** Ends it at once, whatever still waits for its reader. */
+  cut(): void;
 }
 
 export interface Streams {
@@ -21,7 +23,8 @@ export interface Streams {
   add(stream: OpenStream): void;
   remove(stream: OpenStream): void;
   endAll(code: number, reason: string): void;
-  endThoseByToken(code: number, reason: string): void;
+  /** Gives what cuts off those of them that have not gone by then: one that does not read would hear on. */
+  endThoseByToken(code: number, reason: string): () => void;
 }
 
 export function createStreams(): Streams {
@@ -43,7 +46,11 @@ export function createStreams(): Streams {
       for (const stream of [...open]) stream.end(code, reason);
     },
     endThoseByToken(code, reason) {
-      for (const stream of [...open]) if (stream.byToken) stream.end(code, reason);
+      const ended = [...open].filter(({ byToken }) => byToken);
+      for (const stream of ended) stream.end(code, reason);
+      return () => {
+        for (const stream of ended) if (open.has(stream)) stream.cut();
+      };
     },
   };
 }

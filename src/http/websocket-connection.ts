@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { systemClock, type Clock } from "../base/clock.ts";
 import { createDeferred } from "../base/deferred.ts";
 import { isCloseCode, WS_CLOSE } from "../protocol/ws-close.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import { createWsConnection, type WsConnection } from "./ws-connection.ts";
 import { createWsTicker } from "./ws-ticker.ts";
 
@@ -30,6 +31,8 @@ export interface CodexdWebSocketConnectionOptions {
   readonly clock?: Clock | undefined;
   /** Shared by the connections of a server; left out, the connection has one of its own. */
   readonly ticker?: { watch(connection: { tick(nowMs: number): boolean }): void } | undefined;
+  /** Shared by the connections of a server; left out, the connection is bounded by itself alone. */
+  readonly held?: HeldBytes | undefined;
 }
 
 export class CodexdWebSocketConnection {
@@ -47,11 +50,13 @@ export class CodexdWebSocketConnection {
       socket: socket as unknown as Duplex,
       head: Buffer.from(head),
       clock,
+      held: options.held,
       handlers: {
         text: (text) => onText?.(text),
         closed(code) {
-          onClosed?.(code);
+          // First: whoever waits must be told, whatever the handler throws.
           closed.resolve(code);
+          onClosed?.(code);
         },
       },
     });

@@ -10,6 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 import { WS_CLOSE } from "../protocol/ws-close.ts";
 import { encodeTextFrame } from "../protocol/ws-frame.ts";
 import { headerValues, judgeUpgrade, upgradeResponse, type UpgradeRequest } from "../protocol/ws-handshake.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { refusal, SECURITY_HEADERS, type Refusal } from "./reply.ts";
 import { refuseSocket } from "./respond.ts";
 import { CodexdWebSocketConnection, jsonText, type UpgradeSocket } from "./websocket-connection.ts";
@@ -31,6 +32,7 @@ export class CodexdWebSocketServer {
   readonly #options: CodexdWebSocketServerOptions;
   readonly #clock: Clock;
   readonly #ticker: WsTicker;
+  readonly #held = new HeldBytes(LIMITS.streamsHeldBytesMax);
   readonly #connections = new Set<CodexdWebSocketConnection>();
   #stopped = false;
 
@@ -104,6 +106,7 @@ export class CodexdWebSocketServer {
       socket, head,
       clock: this.#clock,
       ticker: this.#ticker,
+      held: this.#held,
       onText: (text) => this.#take(connection, text, onClientMessage),
       onClosed: () => this.#connections.delete(connection),
     });

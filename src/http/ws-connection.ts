@@ -5,7 +5,7 @@
 //
 // Invariants: nothing here throws, whatever the peer or the socket does; exactly one close frame is sent, behind all
 // that was queued, and nothing after it; what waits for a slow reader is bounded in bytes, and no message is ever
-// left out of the middle: a reader who cannot keep up is cut off.
+// left out of the middle: a reader who cannot keep up is cut off, which gives up what the socket has not got yet.
 
 import type { Duplex } from "node:stream";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -13,10 +13,14 @@ import { LIMITS } from "../core/limits.ts";
 import { WS_CLOSE } from "../protocol/ws-close.ts";
 import { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE } from "../protocol/ws-frame.ts";
 import { createWsReceiver, type WsReceiver } from "../protocol/ws-message.ts";
+import { HeldBytes } from "./held-bytes.ts";
+import { Outbox } from "./outbox.ts";
 
 export interface WsHandlers {
   /** Not called once the connection is not open any more. */
   text(message: string): void;
+  /** Called once when either end begins to close: nothing that is sent from now on goes out. */
+  closing?(code: number): void;
   /**
    * Called once, when the socket has gone: the code with which the first of the two ends closed, 1005 where the peer
    * gave none, 1006 where there was no close frame.
@@ -31,10 +35,14 @@ export interface WsConnection {
   sendFrames(frames: Buffer): void;
   /** What the peer has not taken yet. */
   readonly bufferedBytes: number;
+  /** So much waits that no more should be sent until it is `drained`. */
+  readonly congested: boolean;
   /** Resolves when `bufferedBytes` is below `LIMITS.streamDrainedBytes`, or the connection is not open any more. */
   drained(): Promise<void>;
   /** Starts the close handshake; the socket is destroyed at the latest `LIMITS.wsCloseMs` later. */
   close(code: number, reason: string): void;
+  /** Closes it with 1013 `slow_consumer`, and waits `LIMITS.wsSlowCloseMs` until the peer has read on and seen it. */
+  cutOff(): void;
   /** False from the moment that either end has begun to close. */
   readonly open: boolean;
   /**
@@ -51,12 +59,16 @@ export interface WsConnectionOptions {
   readonly head: Buffer;
   readonly handlers: WsHandlers;
   readonly clock: Clock;
+  /** Shared by the connections of a server; left out, this one is bounded by itself alone. */
+  readonly held?: HeldBytes | undefined;
 }
 
 /** Handlers are not called before this has returned. */
 export function createWsConnection(options: WsConnectionOptions): WsConnection {
   return new Connection(options);
 }
+
+const unshared = (): HeldBytes => new HeldBytes(LIMITS.streamsHeldBytesMax);
 
 const PING = encodeFrame(OPCODE.ping, Buffer.alloc(0));
 
@@ -69,22 +81,21 @@ class Connection implements WsConnection {
   #phase: "open" | "closing" | "gone" = "open";
   #closeCode: number = WS_CLOSE.abnormal;
   #closeTimer: Timer | undefined;
+  /** As a slow reader: it has not been heard for a while, and is given time. */
+  #isCutOff = false;
   /** Set by any byte, cleared by the tick that reads it. */
   #heard = false;
   #heardAtMs: number;
   #pinged = false;
   #pongsWaiting = 0;
-  /** Since when more than the soft bound has waited without a break. */
-  #slowSinceMs: number | null = null;
-  /** Bytes of a message above the hard bound that passed alone and is still on its way. */
-  #oversizeBytes = 0;
-  #drainWaiters: Array<() => void> = [];
+  readonly #outbox: Outbox;
 
-  constructor({ socket, head, handlers, clock }: WsConnectionOptions) {
+  constructor({ socket, head, handlers, clock, held = unshared() }: WsConnectionOptions) {
     this.#socket = socket;
     this.#handlers = handlers;
     this.#clock = clock;
     this.#heardAtMs = clock.monotonic();
+    this.#outbox = new Outbox({ outlet: socket, clock, limits: LIMITS, held, giveWay: () => this.#giveWay() });
     this.#receiver = createWsReceiver({
       role: "server",
       messageBytesMax: LIMITS.wsMessageBytesMax,
@@ -106,7 +117,11 @@ class Connection implements WsConnection {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#outbox.bufferedBytes;
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested;
   }
 
   sendText(text: string): void {
@@ -118,14 +133,25 @@ class Connection implements WsConnection {
   }
 
   drained(): Promise<void> {
-    if (!this.open || this.bufferedBytes < LIMITS.streamDrainedBytes) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+    return this.#outbox.drained();
   }
 
   close(code: number, reason: string): void {
+    if (this.open) {
+      this.#closeCode = code;
+      this.#sendClose(code, reason);
+    } else if (this.#phase === "closing" && this.#isCutOff) {
+      this.#isCutOff = false;
+      this.#destroyIn(LIMITS.wsCloseMs);
+    }
+  }
+
+  cutOff(): void {
     if (!this.open) return;
-    this.#closeCode = code;
-    this.#sendClose(code, reason);
+    this.#isCutOff = true;
+    this.#closeCode = WS_CLOSE.tryAgainLater;
+    this.#outbox.drop();
+    this.#sendClose(this.#closeCode, "slow_consumer");
   }
 
   tick(nowMs: number): boolean {
@@ -136,13 +162,15 @@ class Connection implements WsConnection {
       this.#heardAtMs = nowMs;
     }
     const silentMs = nowMs - this.#heardAtMs;
-    if (silentMs >= 2 * LIMITS.wsPingMs) {
+    const isSilent = silentMs >= 2 * LIMITS.wsPingMs;
+    if (this.open && (this.#outbox.isTooSlow(nowMs) || (isSilent && this.bufferedBytes > PING.length))) {
+      // It does not read, so it has not seen the ping either.
+      this.cutOff();
+    } else if (isSilent && !this.#isCutOff) {
       this.#socket.destroy();
-    } else if (this.open && this.#isTooSlow(nowMs)) {
-      this.#cutOff();
     } else if (this.open && silentMs >= LIMITS.wsPingMs && !this.#pinged) {
       this.#pinged = true;
-      this.#socket.write(PING);
+      this.#socket.write(PING, this.#outbox.taken);
     }
     return true;
   }
@@ -165,49 +193,23 @@ class Connection implements WsConnection {
     this.#socket.cork();
     try {
       this.#receiver.push(bytes);
+    } catch (error) {
+      // The receiver gives nothing more, so the peer must not be left to talk to it.
+      this.#fail(WS_CLOSE.internalError, "the message's handler has failed");
+      throw error;
     } finally {
       this.#socket.uncork();
     }
   }
 
   #send(frames: Buffer): void {
-    const buffered = this.bufferedBytes;
-    const waiting = buffered - this.#oversizeBytes;
-    if (buffered > 0 && waiting + frames.length > LIMITS.streamHardBytes) return this.#cutOff();
-    if (frames.length > LIMITS.streamHardBytes) this.#sendOversize(frames);
-    else this.#socket.write(frames, this.#onWritten);
-    if (this.#isTooSlow(null)) this.#cutOff();
+    if (!this.#outbox.write(frames) || this.#outbox.isTooSlow(null)) this.cutOff();
   }
 
-  /** What queues behind such a message is measured without it, or nobody could be sent one and live. */
-  #sendOversize(frames: Buffer): void {
-    this.#oversizeBytes = frames.length;
-    this.#socket.write(frames, () => {
-      this.#oversizeBytes = 0;
-      this.#onWritten();
-    });
-  }
-
-  /** One function for all writes: it must cost nothing per message. */
-  readonly #onWritten = (): void => {
-    const buffered = this.bufferedBytes;
-    if (buffered <= LIMITS.streamSoftBytes) this.#slowSinceMs = null;
-    if (buffered < LIMITS.streamDrainedBytes) this.#wakeDrained();
-  };
-
-  /** The clock is asked only above the soft bound. */
-  #isTooSlow(nowMs: number | null): boolean {
-    if (this.bufferedBytes <= LIMITS.streamSoftBytes) {
-      this.#slowSinceMs = null;
-      return false;
-    }
-    const now = nowMs ?? this.#clock.monotonic();
-    this.#slowSinceMs ??= now;
-    return now - this.#slowSinceMs >= LIMITS.streamSoftMs;
-  }
-
-  #cutOff(): void {
-    this.close(WS_CLOSE.tryAgainLater, "slow_consumer");
+  #giveWay(): void {
+    if (this.open) return this.cutOff();
+    this.#outbox.gone();
+    this.#socket.destroy();
   }
 
   #pong(payload: Buffer): void {
@@ -216,6 +218,7 @@ class Connection implements WsConnection {
     if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax) this.#socket.pause();
     this.#socket.write(encodeFrame(OPCODE.pong, payload), () => {
       this.#pongsWaiting -= 1;
+      this.#outbox.taken();
       if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax / 2) this.#socket.resume();
     });
   }
@@ -237,9 +240,15 @@ class Connection implements WsConnection {
 
   #sendClose(code: number | null, reason: string): void {
     this.#phase = "closing";
-    this.#closeTimer = this.#clock.after(LIMITS.wsCloseMs, () => this.#socket.destroy());
-    this.#socket.write(encodeCloseFrame(code, reason));
-    this.#wakeDrained();
+    this.#outbox.end();
+    this.#destroyIn(this.#isCutOff ? LIMITS.wsSlowCloseMs : LIMITS.wsCloseMs);
+    this.#socket.write(encodeCloseFrame(code, reason), this.#outbox.taken);
+    this.#handlers.closing?.(this.#closeCode);
+  }
+
+  #destroyIn(ms: number): void {
+    this.#closeTimer?.cancel();
+    this.#closeTimer = this.#clock.after(ms, () => this.#socket.destroy());
   }
 
   #peerEnded(): void {
@@ -251,14 +260,7 @@ class Connection implements WsConnection {
     if (this.#phase === "gone") return;
     this.#phase = "gone";
     this.#closeTimer?.cancel();
-    this.#wakeDrained();
+    this.#outbox.gone();
     this.#handlers.closed(this.#closeCode);
-  }
-
-  #wakeDrained(): void {
-    const waiters = this.#drainWaiters;
-    if (waiters.length === 0) return;
-    this.#drainWaiters = [];
-    for (const wake of waiters) wake();
   }
 }

@@ -140,7 +140,9 @@ export function startRunLife(options: RunLifeOptions): RunLife {
     const { invocation = null, result = null, stop = NOTHING_STOPPED } = outcome;
     const ended = verdict(outcome, why, redact);
     const receipt = work.receipt(ended.status, result?.lastMessage ?? null, result?.jsonEvents);
-    return { ...ended, invocation, result, stop, work: receipt, said: null, threadId, lostBytes };
+    // Its files have what the run has printed as it was; records and events go to more readers.
+    const told = result === null ? null : { ...result, stderr: redact(result.stderr) };
+    return { ...ended, invocation, result: told, stop, work: receipt, said: null, threadId, lostBytes };
   };
 
   return {

@@ -29,7 +29,6 @@ export interface OpenSegment {
 
 /** Those that are no longer in the directory; all of them when the directory is gone. */
 export async function removedOf(disk: Disk, directory: string, closed: readonly Segment[]): Promise<LostSegment[]> {
-  if (closed.length === 0) return [];
   const names = new Set(await namesIn(disk, directory));
   const removed = closed.filter((segment) => !names.has(path.basename(segment.path)));
   return removed.map((segment) => ({ segment, loss: "removed" }));

@@ -44,6 +44,19 @@ test("both pipes rest until there is room", async () => {
   assert.equal((await running).result?.stdout, "waits in the pipe\n");
 });
 
+test("a flood on one pipe is read in portions, and the other pipe as it was", async () => {
+  const { child, running, paused } = await setUp(() => null);
+  child.stdout.say(Buffer.alloc(LIMITS.childReadBytesAtOnce - 1, "\n"));
+  assert.deepEqual(paused(), [false, false]);
+  child.stdout.say("\n");
+  assert.deepEqual(paused(), [true, false]);
+  await settle();
+  assert.deepEqual(paused(), [false, false]);
+  child.stderr.end();
+  child.die(0);
+  await running;
+});
+
 test("what a process has left when it exits is read, room or not", async () => {
   const { child, clock, running, paused } = await setUp(() => new Promise(() => undefined));
   child.stdout.say("one\n");

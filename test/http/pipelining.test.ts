@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDeferred } from "../../src/base/deferred.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { startEdge, TOKEN, type EdgeTestOptions, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { openRaw, type RawConnection } from "../support/raw-http.ts";
 import type { Cleanup } from "../support/temp-dir.ts";
@@ -84,6 +85,45 @@ test("requests that are all in order are answered in order", async (t) => {
   await connection.until((text) => text.includes("HTTP/1.1 404"));
   assert.deepEqual(statuses(connection), [200, 201, 404]);
   connection.socket.destroy();
+});
+
+test("a stream begins when its turn has come, and behind another never does", async (t) => {
+  const { edge, held, release } = await startHeld(t);
+  const { events } = edge.services;
+  const stream = request(edge, "GET /v1/codexd/events?format=ndjson");
+  const connection = openRaw(edge.tcp, held + stream + stream + createSession(edge));
+  await until(() => edge.services.callsOf("sessions.create").length === 1);
+  assert.equal(events.opened.length, 0);
+  release();
+  await connection.until((text) => text.includes("ndjson"));
+  assert.deepEqual([statuses(connection), events.opened.length], [[200, 200], 1]);
+  connection.socket.destroy();
+  await until(() => events.openCount === 0);
+});
+
+test("a stream whose turn comes when its token has been rotated is refused", async (t) => {
+  const { edge, held, release } = await startHeld(t);
+  const stream = request(edge, "GET /v1/codexd/events?format=sse");
+  const connection = openRaw(edge.tcp, held + stream + createSession(edge));
+  await until(() => edge.services.callsOf("sessions.create").length === 1);
+  edge.edge.rotateToken("new");
+  release();
+  await connection.until((text) => text.includes("unauthorized"));
+  assert.deepEqual([statuses(connection).slice(0, 2), edge.services.events.opened], [[200, 401], []]);
+  connection.socket.destroy();
+});
+
+test("a connection may have many requests ahead of their answers, but not more than that", async (t) => {
+  const { edge, held, release } = await startHeld(t);
+  const session = createSession(edge);
+  const most = openRaw(edge.tcp, held + session.repeat(LIMITS.requestsPipelinedMax - 1));
+  await until(() => edge.services.callsOf("sessions.create").length === LIMITS.requestsPipelinedMax - 1);
+  const over = openRaw(edge.tcp, held + session.repeat(LIMITS.requestsPipelinedMax));
+  await over.closed;
+  release();
+  await most.until(() => statuses(most).length === LIMITS.requestsPipelinedMax);
+  assert.equal(over.text(), "");
+  most.socket.destroy();
 });
 
 test("nothing runs behind a refusal with an unread body", async (t) => {

@@ -123,6 +123,22 @@ test("a request in flight gets its answer, and the next one on its connection 50
   await upgrade.closed;
 });
 
+test("a stream whose answer is ready when it stops does not begin", async (t) => {
+  const edge = await startEdge(t);
+  const { runs } = edge.services;
+  const { output } = runs;
+  let stopped: Promise<void> | null = null;
+  Object.assign(runs, {
+    output(...asked: Parameters<typeof output>) {
+      stopped = edge.edge.stop();
+      return output(...asked);
+    },
+  });
+  const reply = await edge.ask({ path: "/v1/codexd/runs/run_1/output?follow=1" });
+  assert.deepEqual([reply.status, JSON.parse(reply.body).error], [503, "draining"]);
+  await stopped;
+});
+
 test("an upgrade is refused while it stops", async (t) => {
   const edge = await startEdge(t, { limits: { edgeStopMs: 60_000, lingerMs: 20 } });
   const first = `GET /healthz HTTP/1.1\r\nHost: localhost:${edge.port}\r\n\r\n`;

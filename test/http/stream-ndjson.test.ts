@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { CodexdError } from "../../src/core/errors.ts";
 import { startEdge, TOKEN, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { makeEvent } from "../support/fake-events.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { openRaw, unchunk, type RawConnection } from "../support/raw-http.ts";
 
 const STREAM = "/v1/codexd/events?format=ndjson";
@@ -130,7 +131,7 @@ test("above the hard bound a reader that does not read is cut off, and nobody el
 });
 
 test("above the soft bound a reader has a while to catch up, and is cut off when it does not", async (t) => {
-  const edge = await startEdge(t, { limits: { streamSoftBytes: 1000, streamSoftMs: 30, streamHardBytes: 2 ** 30 } });
+  const edge = await startEdge(t, { limits: { streamSoftBytes: 2 ** 19, streamSoftMs: 30, streamHardBytes: 2 ** 30 } });
   const { events } = edge.services;
   const slow = await openStream(edge);
   slow.socket.pause();
@@ -143,6 +144,30 @@ test("above the soft bound a reader has a while to catch up, and is cut off when
   await events.drained();
   assert.equal(events.openCount, 1);
   quick.socket.destroy();
+});
+
+test("a single event above the soft bound has the time of its size, so that it gets through", async (t) => {
+  const clock = createManualClock();
+  const limits = { streamSoftBytes: 2 ** 16, streamSoftMs: 1000 };
+  const edge = await startEdge(t, { clock, limits });
+  const open = async (): Promise<RawConnection> => {
+    // The buffers of a Unix socket are small.
+    const connection = openRaw(edge.unix, `GET ${STREAM} HTTP/1.1\r\nHost: codexd\r\n\r\n`);
+    await connection.until((text) => text.includes("\r\n\r\n"));
+    connection.socket.pause();
+    return connection;
+  };
+  const [steady, stuck] = [await open(), await open()];
+  const times = 64;
+  edge.services.events.publish({ message: "x".repeat(times * limits.streamSoftBytes) });
+  clock.advance(times * limits.streamSoftMs - 1);
+  steady.socket.resume();
+  assert.equal((await lines(steady, 1)).length, 1);
+  clock.advance(1);
+  stuck.socket.resume();
+  await stuck.closed;
+  assert.ok(stuck.text().length < times * limits.streamSoftBytes);
+  steady.socket.destroy();
 });
 
 test("drained waits for the reader, and for nobody who has gone", async (t) => {

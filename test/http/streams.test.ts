@@ -10,7 +10,10 @@ test("only WebSockets count, and each is ended by whom it concerns", () => {
   const streams = createStreams();
   const ended: string[] = [];
   const stream = (kind: OpenStream["kind"], byToken: boolean): OpenStream => ({
-    kind, byToken, end: (code, reason) => ended.push(`${kind} ${byToken} ${code} ${reason}`),
+    kind,
+    byToken,
+    end: (code, reason) => ended.push(`${kind} ${byToken} ${code} ${reason}`),
+    cut: () => ended.push(`${kind} cut`),
   });
   const socket = stream("websocket", true);
   const lines = stream("ndjson", false);
@@ -27,4 +30,19 @@ test("only WebSockets count, and each is ended by whom it concerns", () => {
   assert.equal(streams.websocketClients, 0);
   streams.endAll(1001, "bye");
   assert.equal(ended.length, 3);
+});
+
+test("of those that a rotation has ended, who is still there is cut off, and nobody who came since", () => {
+  const streams = createStreams();
+  const cutOff: string[] = [];
+  const stream = (name: string, byToken = true): OpenStream => ({
+    kind: "sse", byToken, end: () => undefined, cut: () => cutOff.push(name),
+  });
+  const quick = stream("quick");
+  for (const one of [quick, stream("slow"), stream("of the socket", false)]) streams.add(one);
+  const cut = streams.endThoseByToken(4401, "token_rotated");
+  streams.add(stream("new"));
+  streams.remove(quick);
+  cut();
+  assert.deepEqual(cutOff, ["slow"]);
 });

@@ -10,7 +10,7 @@ import { exchange, openRaw } from "../support/raw-http.ts";
 
 const QUICK = { headersMs: 60, requestMs: 120, connectionsCheckMs: 20, lingerMs: 20 };
 
-test("slow headers are 408, on both transports", async (t) => {
+test("slow headers are 408, on both transports [attack slow-headers]", async (t) => {
   const edge = await startEdge(t, { limits: QUICK });
   for (const place of [edge.tcp, edge.unix]) {
     const connection = openRaw(place, "GET /healthz HTTP/1.1\r\nHost: local");
@@ -27,7 +27,7 @@ test("a connection that says nothing is ended too", async (t) => {
   await connection.closed;
 });
 
-test("a slow body is 408", async (t) => {
+test("a slow body is 408 [attack slow-body]", async (t) => {
   const edge = await startEdge(t, { limits: QUICK });
   const headers = [["Content-Type", "application/json"], ["Content-Length", "1000"]] as const;
   const connection = edge.open({ method: "POST", path: "/v1/codexd/sessions", headers, body: "{" });

@@ -12,6 +12,7 @@ import { CodexdWebSocketConnection } from "../../src/http/websocket-connection.t
 import { CodexdWebSocketServer, type CodexdWebSocketServerOptions } from "../../src/http/websocket-server.ts";
 import { WS_CLOSE } from "../../src/protocol/ws-close.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { HeldSocket } from "../support/held-socket.ts";
 import { connectWs } from "../support/ws-client.ts";
 
 async function listen(t: TestContext, options: Partial<CodexdWebSocketServerOptions> = {}) {
@@ -146,6 +147,19 @@ test("a connection of its own, on a socket past its handshake", async () => {
   socket.destroy();
   assert.equal(await connection.closed, WS_CLOSE.abnormal);
   assert.deepEqual(codes, [WS_CLOSE.abnormal]);
+});
+
+test("an onClosed that throws keeps nobody waiting", async () => {
+  const socket = new HeldSocket();
+  const clock = createFakeClock();
+  const connection = new CodexdWebSocketConnection({
+    socket, clock,
+    onClosed: () => {
+      throw new RangeError("a bug");
+    },
+  });
+  assert.throws(() => socket.emit("close"), RangeError);
+  assert.equal(await connection.closed, WS_CLOSE.abnormal);
 });
 
 /** Takes what is written, and never says a thing. */

@@ -79,6 +79,34 @@ test("a reader that comes below the soft bound in between has its ten seconds an
   assert.equal(connection.open, false);
 });
 
+test("one that stops between the bounds, having been above, has ten seconds from what it took last", async () => {
+  const { connection, clock, socket } = connect();
+  for (const bytes of [2, SOFT - 2, 2]) connection.sendFrames(framed(bytes));
+  clock.advance(LIMITS.streamSoftMs - 1);
+  socket.takeOne();
+  await turn();
+  assert.equal(connection.bufferedBytes, SOFT);
+  clock.advance(LIMITS.streamSoftMs - 1);
+  connection.tick(clock.monotonic());
+  assert.equal(connection.open, true);
+  clock.advance(1);
+  connection.tick(clock.monotonic());
+  assert.equal(connection.open, false);
+});
+
+test("one that is silent with something before it does not read, and is told so; else it has gone", async () => {
+  for (const bytes of [LIMITS.streamDrainedBytes, 0]) {
+    const { connection, clock, socket } = connect();
+    if (bytes > 0) connection.sendFrames(framed(bytes));
+    for (let ms = 0; ms < 2 * LIMITS.wsPingMs; ms += LIMITS.wsTickMs) {
+      assert.deepEqual([connection.open, socket.destroyed], [true, false]);
+      clock.advance(LIMITS.wsTickMs);
+      connection.tick(clock.monotonic());
+    }
+    assert.deepEqual([connection.open, socket.destroyed], bytes > 0 ? [false, false] : [true, true]);
+  }
+});
+
 test("at the hard bound nothing happens; one byte more is not sent, and is the end", async () => {
   const { connection, clock, socket, closed } = connect();
   connection.sendFrames(framed(HARD - 100));
@@ -90,10 +118,12 @@ test("at the hard bound nothing happens; one byte more is not sent, and is the e
   connection.sendText("nothing more");
   socket.takeAll();
   await turn();
-  assert.deepEqual(socket.said().map(([kind]) => kind), ["text", "text", "close"]);
-  assert.deepEqual(socket.said()[2], ["close", 1013, "slow_consumer"]);
-  assert.equal(socket.destroyed, false);
-  clock.advance(LIMITS.wsCloseMs);
+  assert.deepEqual(socket.said().map(([kind]) => kind), ["text", "close"], "what the socket has not got is given up");
+  assert.deepEqual(socket.said()[1], ["close", 1013, "slow_consumer"]);
+  clock.advance(LIMITS.wsSlowCloseMs - 1);
+  connection.tick(clock.monotonic());
+  assert.equal(socket.destroyed, false, "it has time to read why, however long it has been silent");
+  clock.advance(1);
   await turn();
   assert.deepEqual(closed, [1013]);
 });
@@ -196,6 +226,18 @@ test("a peer that is not read from can still be closed in order", async () => {
   socket.arriveEnd();
   await turn();
   assert.deepEqual(closed, [1001]);
+});
+
+test("one that was cut off is not waited for when the server stops", async () => {
+  const { connection, clock, socket, closed } = connect();
+  connection.sendFrames(framed(2));
+  connection.cutOff();
+  clock.advance(LIMITS.wsCloseMs);
+  assert.equal(socket.destroyed, false);
+  for (let i = 0; i < 2; i += 1) connection.close(1001, "");
+  clock.advance(LIMITS.wsCloseMs);
+  await turn();
+  assert.deepEqual(closed, [1013]);
 });
 
 test("shared frames reach every connection as they are", () => {

@@ -202,7 +202,7 @@ test("a socket that went during the handshake is told of all the same, once", as
   assert.deepEqual(closed, [1006]);
 });
 
-test("a handler's bug leaves the socket as it was", () => {
+test("a handler's bug is its caller's, and ends the connection, which would hear nothing more", () => {
   const socket = new HeldSocket();
   createWsConnection({
     socket, head: Buffer.alloc(0), clock: createManualClock(),
@@ -210,4 +210,5 @@ test("a handler's bug leaves the socket as it was", () => {
   });
   assert.throws(() => socket.emit("data", text("x")), RangeError);
   assert.equal(socket.writableCorked, 0);
+  assert.deepEqual(socket.said().map(([kind, code]) => [kind, code]), [["close", 1011]]);
 });

@@ -225,6 +225,12 @@ test("whatever an executor does is an outcome", async () => {
   await rig.settle();
   assert.match((await errorOf(rig, thrown.runId))?.message ?? "", /the executor has failed: boom/);
 
+  const telling = await rig.start();
+  rig.processes.at(-1)?.succeed("done", { stderr: "the key is hunter2" });
+  await rig.settle();
+  const { result } = (await rig.runs.get(telling.runId)).result ?? {};
+  assert.equal(result?.stderr, "the key is [redacted]");
+
   const partial = await rig.start();
   rig.processes.at(-1)?.end({ ok: true, result: { exitCode: 0 } });
   await rig.settle();

@@ -96,7 +96,7 @@ export function visit({ form, door, overUnix, target, headers, cut, told, signal
   }));
 }
 
-function requestText(form: Form, target: string, headers: readonly string[]): string {
+export function requestText(form: Form, target: string, headers: readonly string[]): string {
   const connection = form === "websocket"
     ? ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
       `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`]

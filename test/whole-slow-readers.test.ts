@@ -1,0 +1,26 @@
+// Readers that stop reading during a turn of 20 MiB of events, over a whole daemon: what they cost it, and that nobody
+// loses anything, they themselves among them.
+//
+// They read on as soon as the turn is over; that one is cut off ten seconds later, and what half a gigabyte does, is
+// `npm run soak slow-readers`. The daemon's size is held against what it was behind the same turn without them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runSlowReaders, type StreamForm } from "./support/slow-readers.ts";
+import { makeTempDir } from "./support/temp-dir.ts";
+
+const MIB = 2 ** 20;
+const TURN_BYTES = 20 * MIB;
+const FORMS: readonly StreamForm[] = ["websocket", "sse", "ndjson"];
+/** Half of what fifty may cost: of the newest events each form has its bytes in memory, once for all readers. */
+const GROWN_BYTES_MAX = 40 * MIB;
+
+test("readers that stop cost the daemon next to nothing, and have every event when they go on", async (t) => {
+  const { problems, rssBytes, warmBytes } = await runSlowReaders({
+    stateDir: makeTempDir(t), warmUpBytes: TURN_BYTES, bytes: TURN_BYTES,
+    stopped: [...FORMS, ...FORMS], slow: [], bytewise: FORMS, cutOff: false, wholeMax: 0,
+  });
+  assert.deepEqual(problems, []);
+  const grownMib = Math.round((rssBytes - warmBytes) / MIB);
+  assert.ok(grownMib < GROWN_BYTES_MAX / MIB, `${grownMib} MiB more than behind the same turn without them`);
+});
