@@ -10,7 +10,7 @@ import { LIMITS } from "../core/limits.ts";
 
 const OPEN_TO_OTHERS = 0o077;
 /** What can stand in a header line. */
-const TOKEN = /^[\x21-\x7e]+$/;
+export const BEARER_TOKEN = /^[\x21-\x7e]+$/;
 
 /** The token, without the blanks around it. @throws (rejects) {Error} that names the file and what is wrong with it. */
 export async function readBearerFile(file: string): Promise<string> {
@@ -27,7 +27,7 @@ export async function readBearerFile(file: string): Promise<string> {
         throw new Error(`it has ${found.size} bytes and takes ${LIMITS.bearerFileBytesMax} at most`);
       }
       const token = (await handle.readFile("utf8")).trim();
-      if (!TOKEN.test(token)) throw new Error("it takes one line of visible ASCII characters");
+      if (!BEARER_TOKEN.test(token)) throw new Error("it takes one line of visible ASCII characters");
       return token;
     } finally {
       await handle.close();

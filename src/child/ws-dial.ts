@@ -50,8 +50,10 @@ export interface Dialled {
 /** @throws (rejects) {DialError} within `LIMITS.remoteConnectMs` and the little that a refusal's body is waited for. */
 export function dialWebSocket({ endpoint, token, ca, clock, signal }: DialOptions): Promise<Dialled> {
   const outcome = createDeferred<Dialled>();
-  const socket = openSocket(endpoint, ca);
   const key = randomBytes(16).toString("base64");
+  const { hostHeader, path } = endpoint.kind === "tcp" ? endpoint : { hostHeader: "localhost", path: "/" };
+  const request = upgradeRequest({ host: hostHeader, path, key, bearer: token });
+  const socket = openSocket(endpoint, ca);
   const reader = createUpgradeReader(key);
   // Enough for a token that begins in what is told, so that it is known for one.
   const bodyCharsMax = LIMITS.remoteRefusalCharsMax + (token?.length ?? 0);
@@ -103,8 +105,7 @@ export function dialWebSocket({ endpoint, token, ca, clock, signal }: DialOption
   socket.on("close", onClose);
   socket.once(endpoint.kind === "tcp" && endpoint.tls ? "secureConnect" : "connect", () => {
     step = "the answer to the upgrade";
-    const { hostHeader, path } = endpoint.kind === "tcp" ? endpoint : { hostHeader: "localhost", path: "/" };
-    socket.write(upgradeRequest({ host: hostHeader, path, key, bearer: token }));
+    socket.write(request);
   });
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort);

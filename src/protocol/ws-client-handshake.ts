@@ -4,15 +4,14 @@
 // is open only if the peer has proved, by the accept value, that it speaks WebSocket, and has agreed on nothing that
 // was not asked for.
 
-import { assert } from "../base/assert.ts";
 import { LIMITS } from "../core/limits.ts";
 import { createByteStore } from "./byte-store.ts";
-import { acceptValue, hasToken, headerValues } from "./ws-handshake.ts";
+import { acceptValue, encodeHead, hasToken, headerValues } from "./ws-handshake.ts";
 
 const END_OF_HEAD = "\r\n\r\n";
 const STATUS_LINE = /^HTTP\/1\.1 ([1-5][0-9]{2})(?: |$)/;
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** What would end a header line, and what may stand in none. */
+/** What another reader might take for the end of a line, and what may stand in none. */
 const NOT_IN_A_LINE = /[\0\r\n]/;
 
 export interface UpgradeRequestOptions {
@@ -27,7 +26,7 @@ export interface UpgradeRequestOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The whole request; throws where a value would break out of its line. */
+/** The whole request. @throws where a value would break out of its line. */
 export function upgradeRequest({ host, path, key, bearer, headers = {} }: UpgradeRequestOptions): Buffer {
   const fields: Record<string, string> = {
     Host: host,
@@ -39,8 +38,7 @@ export function upgradeRequest({ host, path, key, bearer, headers = {} }: Upgrad
     ...headers,
   };
   const lines = [`GET ${path} HTTP/1.1`, ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`)];
-  for (const line of lines) assert(!NOT_IN_A_LINE.test(line), "a header of an upgrade must be one line");
-  return Buffer.from(`${lines.join("\r\n")}${END_OF_HEAD}`, "latin1");
+  return encodeHead(lines);
 }
 
 export type UpgradeAnswer =

@@ -2,14 +2,16 @@
 //
 // Deliberately not the guard: Host, Origin and the token are judged before this, for every request alike.
 //
-// Invariants: no extension and no subprotocol is ever agreed on, whatever is offered, but the offer must be well-formed;
-// header lists are read in time linear in their length; a header that is not there is never taken for one that is.
+// Invariants: no extension and no subprotocol is ever agreed on, but what is offered must be well-formed; header lists
+// are read in time linear in their length; a header that is not there is never taken for one that is.
 
 import { createHash } from "node:crypto";
+import { assert } from "../base/assert.ts";
 
 /** RFC 6455 §1.3. */
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const VERSION = "13";
+const ONE_LINE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Sixteen bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -69,7 +71,7 @@ export function judgeUpgrade({ method, httpVersion, rawHeaders }: UpgradeRequest
   return { ok: true, accept: acceptValue(key) };
 }
 
-/** The whole 101 answer, with fields of the caller's own; frames follow it at once. */
+/** The whole 101 answer, with fields of the caller's own; frames follow it at once. @throws like `encodeHead`. */
 export function upgradeResponse(accept: string, headers: Readonly<Record<string, string>> = {}): Buffer {
   const lines = [
     "HTTP/1.1 101 Switching Protocols",
@@ -78,6 +80,15 @@ export function upgradeResponse(accept: string, headers: Readonly<Record<string,
     `Sec-WebSocket-Accept: ${accept}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
+  return encodeHead(lines);
+}
+
+/**
+ * The first line and the fields of a message, and the empty line behind them. @throws where a value would break out of
+ * its line: a sign above U+00FF too, as its low byte may be a line feed.
+ */
+export function encodeHead(lines: readonly string[]): Buffer {
+  for (const line of lines) assert(ONE_LINE.test(line), "a header of an upgrade must be one line");
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
 }
 

@@ -120,6 +120,23 @@ test("close is a handshake, and abort is not", async (t) => {
   assert.equal(second.closes, 1);
 });
 
+test("a peer that breaks the protocol behind codexd's close gets no second one", async (t) => {
+  const remote = await listen(t);
+  const end = connect(t, remote);
+  end.transport.send("x");
+  const peer = await remote.peer();
+  await peer.frame("text x");
+  const behind: Buffer[] = [];
+  peer.socket.on("data", (bytes: Buffer) => behind.push(bytes));
+  end.transport.close();
+  await peer.frame("close 1000");
+  peer.socket.write(encodeFrame(OPCODE.binary, Buffer.from("x")));
+  assert.equal(await end.closed, null);
+  await peer.closed;
+  const closeFrameBytes = 8;
+  assert.equal(Buffer.concat(behind).length, closeFrameBytes);
+});
+
 test("a close that nobody answers has its limit, and one before it is open ends the attempt", async (t) => {
   const remote = await listen(t);
   const clock = createManualClock();
@@ -256,6 +273,9 @@ test("a URL that cannot be used throws, also one that would show the token to ot
   assert.throws(create("ws://codex.example", { token: "x" }), /in the clear/);
   assert.throws(create("http://codex.example", { tokenFile: "/x" }), /in the clear/);
   assert.doesNotThrow(create("wss://codex.example", { token: "x" }));
+  for (const token of ["", "a\r\nX: y", "a\u010d\u010aX: y"]) {
+    assert.throws(create("wss://codex.example", { token }), /^DecodeError: token: takes one line/);
+  }
 });
 
 test("an abort in the tick in which it opens leaves nothing behind", async (t) => {

@@ -23,7 +23,11 @@ test("the request", () => {
 });
 
 test("a value that would break out of its line is refused", () => {
-  for (const changes of [{ path: "/\r\nX: y" }, { host: "h\n" }, { bearer: "a\rb" }, { headers: { "X\0": "y" } }]) {
+  for (const changes of [
+    { path: "/\r\nX: y" }, { host: "h\n" }, { bearer: "a\rb" }, { headers: { "X\0": "y" } },
+    // Written as one byte each, these would be a carriage return and a line feed.
+    { bearer: "a\u010d\u010aX: y" },
+  ]) {
     assert.throws(() => upgradeRequest({ host: "h", path: "/", key: KEY, ...changes }), /one line/);
   }
 });

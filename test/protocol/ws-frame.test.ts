@@ -78,6 +78,19 @@ test("a control frame has 125 bytes at most", () => {
   for (const hex of ["897e", "8a7e", "887f", "89fe"]) refuses(hex, 1002, hex.startsWith("89f") ? "server" : "client");
 });
 
+test("half a close code is refused by its length", () => {
+  refuses("8801", 1002);
+  refuses("8881", 1002, "server");
+  assert.equal(read("8802")?.payloadBytes, 2);
+  assert.equal(read("8901")?.payloadBytes, 1);
+});
+
+test("no control frame is sent that a peer must refuse", () => {
+  assert.equal(encodeFrame(OPCODE.pong, Buffer.alloc(125)).length, 127);
+  assert.throws(() => encodeFrame(OPCODE.pong, Buffer.alloc(126)), /too many bytes/);
+  assert.throws(() => encodeFrame(OPCODE.ping, Buffer.alloc(0), { fin: false }), /in fragments/);
+});
+
 test("a length in more bytes than it needs is refused, and one above 2^63", () => {
   for (const hex of ["817e0000", "817e007d", "817f0000000000000000", "817f000000000000ffff"]) refuses(hex, 1002);
   refuses("817f8000000000000000", 1002);

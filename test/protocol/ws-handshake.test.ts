@@ -100,7 +100,9 @@ test("a long list is read in linear time", () => {
   const blanks = " ".repeat(500_000);
   assert.equal(judge({ Connection: `x${blanks}x,${blanks}upgrade${blanks}` }).ok, true);
   assert.equal(judge({ "Sec-WebSocket-Protocol": `a${blanks}b` }).ok, false);
-  for (const offer of [`a${blanks}b`, `a;${blanks}=`, `a${";b=c".repeat(100_000)}=`, `a; b="${"\\c".repeat(200_000)}`]) {
+  for (const offer of [
+    `a${blanks}b`, `a;${blanks}=`, `a${";b=c".repeat(100_000)}=`, `a; b="${"\\c".repeat(200_000)}`,
+  ]) {
     assert.equal(judge({ "Sec-WebSocket-Extensions": offer }).ok, false);
   }
 });
@@ -111,5 +113,8 @@ test("the answer is complete and agrees on nothing", () => {
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
       `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
   );
+  for (const value of ["b\r\nD: e", "b\u010d\u010aD: e"]) {
+    assert.throws(() => upgradeResponse(ACCEPT, { A: value }), /one line/);
+  }
   assert.match(upgradeResponse(ACCEPT, { A: "b", C: "d" }).toString(), /: [^ ]+\r\nA: b\r\nC: d\r\n\r\n$/);
 });
