@@ -75,7 +75,7 @@ describe("a daemon and what its child can do to it", () => {
     }
   });
 
-  test("a child that dies in mid-turn ends it once, and the next turn is on the same thread", async () => {
+  test("a child that dies in mid-turn ends it once, not the thread [attack child-dies-mid-turn]", async () => {
     const session = await createSession(daemon);
     await runTurn(daemon, session, "DELTAS=1");
     const turn = await runTurn(daemon, session, "DIE");
@@ -102,7 +102,7 @@ describe("a daemon and what its child can do to it", () => {
     assert.deepEqual(journal.problems, []);
   });
 
-  test("a second daemon on the same directory is refused, and names the first", async () => {
+  test("a second daemon on the same directory is refused, and names the first [attack two-daemons]", async () => {
     const second = spawnDaemon(options);
     const { code } = await second.exited;
     assert.equal(code, 75);

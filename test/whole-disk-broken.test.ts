@@ -79,7 +79,7 @@ async function createUntilItEnds(daemon: Daemon): Promise<string[]> {
   }
 }
 
-test("a failed sync is final: 74, and nothing that was acknowledged before is lost", { skip: skipLoop }, async () => {
+test("a failed sync is final: 74, nothing acknowledged is lost [attack fsync-error]", { skip: skipLoop }, async () => {
   const options = { ...inSpace(), flags: ["--durability", "power"] };
   const filler = space.outside(path.join(mountInFile(options.stateDir), "filler"));
   const daemon = await daemons.start(options);
@@ -96,7 +96,7 @@ test("a failed sync is final: 74, and nothing that was acknowledged before is lo
   assert.deepEqual(readJournal(space.outside(path.join(options.stateDir, "logs"))).problems, []);
 });
 
-test("a file system that turns read-only by an error ends the daemon with 74", { skip: skipLoop }, async (t) => {
+test("a file system that turns read-only by an error is 74 [attack disk-read-only]", { skip: skipLoop }, async (t) => {
   const options = inSpace();
   mountInFile(options.stateDir);
   const device = space.run("findmnt", "-n", "-o", "SOURCE", options.stateDir).trim();
@@ -115,7 +115,7 @@ test("a file system that turns read-only by an error ends the daemon with 74", {
   space.run("umount", options.stateDir);
 });
 
-test("a state directory that is made read-only under the daemon ends it, and nothing is lost", { skip }, async () => {
+test("a state directory that is made read-only ends it without loss [attack disk-read-only]", { skip }, async () => {
   const options = inSpace();
   const logs = daemons.makeStateDir();
   space.mountSmall(options.stateDir, "2m");

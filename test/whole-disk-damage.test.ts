@@ -137,7 +137,7 @@ describe("after an orderly end the checkpoints stand for all of the journal", ()
     });
   }
 
-  test("a state directory of another user is refused", { skip: notRoot }, async () => {
+  test("a state directory of another user is refused [attack state-foreign]", { skip: notRoot }, async () => {
     chownSync(at("."), 65_534, 65_534);
     const { code, words } = await victim.refused();
     chownSync(at("."), 0, 0);

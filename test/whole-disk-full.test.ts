@@ -109,7 +109,7 @@ test("a daemon that was killed on a full disk says at its start that it is full"
   assert.equal(data.session.lastTurnStatus, "interrupted");
 });
 
-test("a full disk refuses changes, serves reads, pauses the child, and loses nothing", { skip }, async () => {
+test("a full disk refuses changes, serves reads, holds the child, no loss [attack disk-full]", { skip }, async () => {
   const before = await sessionCount();
   const session = await createSession(daemon);
   const other = await createSession(daemon);

@@ -23,7 +23,7 @@ describe("a child that", { concurrency: true }, () => {
     daemon = await daemons.start(options);
   });
 
-  test("floods stderr disturbs no turn: few events, the rest counted, the newest of it in its log", async () => {
+  test("floods stderr disturbs no turn: few events, the rest counted, a log [attack child-floods-stderr]", async () => {
     const session = await createSession(daemon);
     const began = Date.now();
     assert.equal((await runTurn(daemon, session, "FLOOD=160 DELTAS=1")).status, "completed");
@@ -36,7 +36,7 @@ describe("a child that", { concurrency: true }, () => {
     assert.match(readFileSync(path.join(options.stateDir, "logs/stderr.log"), "utf8"), /^f{63}$/m);
   });
 
-  test("sends noise disturbs no turn: an event with its first 200 characters, the whole line in a log", async () => {
+  test("sends noise disturbs no turn: its beginning in an event, all in a log [attack child-not-json]", async () => {
     const session = await createSession(daemon);
     assert.equal((await runTurn(daemon, session, "GARBAGE=5000 DELTAS=1")).status, "completed");
     const noise = await eventsOf(daemon, "child.stdout", (events) => events.length > 0);
@@ -44,14 +44,14 @@ describe("a child that", { concurrency: true }, () => {
     assert.match(readFileSync(path.join(options.stateDir, "logs/stdout.log"), "utf8"), /^g{5000}$/m);
   });
 
-  test("answers nothing: the call is 504 after its time limit, and the child goes on", async () => {
+  test("answers nothing: the call is 504 in time, and the child goes on [attack child-answers-nothing]", async () => {
     const body = { method: "fake/never", params: {}, timeoutMs: 100 };
     const { status, data } = await daemon.post<Refusal>("/v1/codexd/rpc", body);
     assert.deepEqual([status, data.error], [504, "timeout"]);
     assert.equal((await runTurn(daemon, await createSession(daemon), "DELTAS=1")).status, "completed");
   });
 
-  test("answers twice: the first answer counts, of calls and of turns", async () => {
+  test("answers twice: the first answer counts, of calls and of turns [attack child-answers-twice]", async () => {
     const body = { method: "fake/twice", params: {} };
     const { data } = await daemon.post<{ result: unknown }>("/v1/codexd/rpc", body);
     assert.deepEqual(data.result, { answer: "first" });
@@ -70,7 +70,7 @@ describe("a child that", { concurrency: true }, () => {
     assert.deepEqual([compat.status, compat.missing], ["degraded", ["models"]]);
   });
 
-  test("sends a line of 40 MB is listened to: an event, its detail in a file, and the turn goes on", async () => {
+  test("sends a line of 40 MB is listened to: an event, its detail in a file [attack child-40-mb-line]", async () => {
     const session = await createSession(daemon);
     assert.equal((await runTurn(daemon, session, "BIGLINE=40000000 DELTAS=1")).status, "completed");
     const notices = await eventsOf(daemon, "app-server.notification", (events) =>
@@ -130,7 +130,7 @@ describe("a child that goes", { concurrency: true }, () => {
     assert.deepEqual(await eventsOf(daemon, "child.exited"), []);
   });
 
-  test("at once, for ever, ends failed, with its last words, in readyz and in every call", async () => {
+  test("at once, for ever, ends failed, with its last words everywhere [attack child-exits-for-ever]", async () => {
     const earlyExit = "Error: no longer supported; remove this setting";
     const daemon = await daemons.start(daemons.withFakeCodex({ earlyExit }));
     const [failed] = await eventsOf(daemon, "child.failed", (events) => events.length > 0);
@@ -146,7 +146,7 @@ describe("a child that goes", { concurrency: true }, () => {
     assert.deepEqual(await daemon.kill("SIGTERM"), { code: 0, signal: null });
   });
 
-  test("only by SIGKILL is sent it after its graces, and the daemon ends in order", async () => {
+  test("only by SIGKILL gets it after its graces; codexd ends in order [attack child-ignores-sigterm]", async () => {
     const options = daemons.withFakeCodex({ stubborn: true });
     const daemon = await daemons.start(options);
     await createSession(daemon);

@@ -120,7 +120,7 @@ describe("runs in a whole daemon", () => {
     assert.ok((ends[0]?.detail["stopped"] as unknown[]).length > 0);
   });
 
-  test("killed: what bears only the mark of its thread is ended too, and no file of the run is left over", async () => {
+  test("killed: what bears only its thread's mark ends too, no file is left [attack escaped-grandchild]", async () => {
     const run = await post({ prompt: "HANG RESTRICTED", outputSchema: { type: "object" } });
     const pid = await commandOf(daemon, run);
     const runsDir = path.join(options.stateDir, "logs", "runs");

@@ -50,7 +50,7 @@ async function load(daemon: Daemon): Promise<{ turnIds: string[]; runs: RunRecor
 }
 
 describe("a stop under load", () => {
-  test("every client hears of every end, and then of the daemon's; what waited runs next time", async () => {
+  test("every client hears of every end; what waited runs next time [attack sigterm-under-load]", async () => {
     const rig = createRig();
     const daemon = await rig.start();
     const { turnIds, runs, pids } = await load(daemon);
@@ -87,7 +87,7 @@ describe("a stop under load", () => {
     assert.deepEqual(endsOf(rig).ended, { ...byId, [queued?.runId ?? ""]: ["completed"], [turnId]: ["interrupted"] });
   });
 
-  test("a second signal ends it at once, and nothing of its own lives on, however deaf", async () => {
+  test("a second signal ends it at once; nothing of it lives on, however deaf [attack second-sigterm]", async () => {
     const rig = createRig();
     const daemon = await rig.start({ stubborn: true });
     const turnId = await startTurn(daemon, await createSession(daemon), "HANG");

@@ -1,0 +1,135 @@
+// The attacks and faults that codexd promises to stand, each with a name and with what must come of it.
+//
+// A test that performs one has its name in its own, as `[attack host-empty]`: that every name is in some test, and no
+// unknown one, is checked (attacks.test.ts). Nothing runs by an attack: no event, no record, no process.
+
+const GUARD = {
+  "no-token": "401 on every route and method of TCP; health says nothing of the service",
+  "wrong-token": "401 everywhere, on the Unix socket and for health too",
+  "cut-token": "401",
+  "longer-token": "401",
+  "empty-token": "401",
+  "basic-auth": "401",
+  "guessed-tokens": "401 each, and nobody is locked out; no guess in the log",
+  "token-in-query": "401",
+  "token-in-cookie": "401",
+  "token-in-body": "401",
+  "other-user": "another user of the machine is refused by files, socket, TCP and process",
+
+  "host-foreign": "403 host_not_allowed",
+  "host-nip-io": "403",
+  "host-wrong-port": "403 on TCP",
+  "host-no-port": "403 on TCP",
+  "host-any-address": "403",
+  "host-decimal": "403",
+  "host-trailing-dot": "403",
+  "host-user-info": "403",
+  "host-empty": "403",
+  "host-missing": "400",
+  "host-twice": "400 duplicate_header",
+
+  "origin-foreign": "403 origin_not_allowed, with the token and with `--auth none`",
+  "origin-null": "403",
+  "origin-empty": "403",
+  "origin-other-port": "403",
+  "origin-suffix": "403",
+  "origin-upper-case": "403",
+  "origin-trailing-slash": "403",
+  "fetch-site": "403 cross_site",
+  "field-twice": "400 duplicate_header",
+  "preflight": "403 without a permission",
+
+  "body-text-plain": "415, with the header to send",
+  "body-form": "415",
+  "body-multipart": "415",
+  "body-untyped": "415",
+};
+
+const WIRE = {
+  "upgrade-no-token": "401",
+  "upgrade-foreign-origin": "403 with the right token",
+  "upgrade-null-origin": "403 with the right token",
+  "upgrade-h2c": "400",
+  "upgrade-bad-key": "400",
+  "upgrade-no-key": "400",
+  "upgrade-version-12": "426 with the version",
+  "upgrade-post": "405",
+
+  "fields-1100": "431, whatever Node makes of the Origin at their end",
+  "fields-too-many": "431",
+  "absolute-form": "400 bad_target",
+  "double-slash": "400 bad_target",
+  "odd-target": "400 bad_target, 414",
+  "http-1.0": "505",
+  "odd-method": "405, 400",
+  "odd-field": "400",
+  "length-and-chunked": "400, and what is hidden behind it is no request",
+  "length-twice": "400 duplicate_header",
+  "odd-length": "400",
+  "expect-no-token": "401 without a 100",
+
+  "slow-headers": "408, and the connection ends",
+  "slow-body": "408, and the connection ends",
+  "length-1-gib": "413 before anything is read",
+  "endless-chunks": "413, and the connection ends",
+  "connections-500": "those over the cap are closed; the other transport is as it was",
+
+  "ws-unmasked": "1002",
+  "ws-reserved-bits": "1002",
+  "ws-reserved-opcode": "1002",
+  "ws-long-control": "1002",
+  "ws-binary": "1003",
+  "ws-bad-utf8": "1007",
+  "ws-too-long": "1009",
+  "ws-too-long-fragments": "1009",
+  "ws-10000-fragments": "a message like any other",
+  "ws-ping-flood": "one pong a ping, while others are served",
+  "ws-no-object": "4002",
+
+  "json-depth": "400 bad_json",
+  "json-keys": "400 bad_json",
+  "json-proto": "400 bad_json",
+  "json-none": "400 bad_json",
+};
+
+const RUNS = {
+  "prompt-help": "a prompt, on stdin",
+  "prompt-dash": "a prompt",
+  "prompt-resume": "a prompt",
+  "prompt-config": "a prompt: `-c x=y` sets nothing",
+  "prompt-bypass": "a prompt: the sandbox stays",
+  "prompt-1-mib": "a prompt, whole",
+  "prompt-nul": "400 with the field's name",
+  "model-option": "400 with the field's name",
+  "model-blank": "400",
+  "model-newline": "400",
+  "image-dash": "400",
+  "variable-refused": "400 with the variable's name",
+  "own-variables": "no setting of codexd and no token in the environment of a run",
+};
+
+const FAULTS = {
+  "state-link": "exit 78",
+  "state-open": "closed, or exit 78 where that cannot be",
+  "state-foreign": "exit 78",
+  "two-daemons": "exit 75, which names the first",
+  "disk-full": "changes are refused with 503, and nothing that was acknowledged is lost",
+  "fsync-error": "exit 74, and nothing that was acknowledged is lost",
+  "disk-read-only": "exit 74, and nothing that was acknowledged is lost",
+  "clock-back-and-forth": "no delay and no limit of codexd's moves with the wall clock",
+
+  "child-ignores-sigterm": "SIGKILL after its graces",
+  "child-floods-stderr": "few events, the rest counted",
+  "child-40-mb-line": "listened to",
+  "child-not-json": "an event, and the turn goes on",
+  "child-answers-nothing": "504",
+  "child-answers-twice": "the first answer counts",
+  "child-dies-mid-turn": "the turn ends once, and the next is on the same thread",
+  "child-exits-for-ever": "failed after five deaths, with its last words",
+  "escaped-grandchild": "ended by the next start",
+  "pid-of-another": "spared",
+  "sigterm-under-load": "every end told once, and exit 0",
+  "second-sigterm": "exit 130 at once, and nothing lives on",
+};
+
+export const ATTACKS: Readonly<Record<string, string>> = { ...GUARD, ...WIRE, ...RUNS, ...FAULTS };
