@@ -65,7 +65,8 @@ function nameOf({ path, subject }: Finding, { stateDir, logsDir }: Inspection): 
 function outlookLines(command: string, { exitCode, message, repairs }: StartOutlook): string[] {
   if (message !== null) return [visible(`${command}: would exit with ${exitCode}: ${message}`), "\n"];
   if (repairs.length === 0) return [`${command}: would start, and change none of these files before\n`];
-  return [`${command}: would start, and before that:\n`, ...gathered(repairs).map((repair) => `  ${visible(repair)}\n`)];
+  const lines = gathered(repairs).map((repair) => `  ${visible(repair)}\n`);
+  return [`${command}: would start, and before that:\n`, ...lines];
 }
 
 /** Many files that go from one folder are one line; the document for programs names each. */
