@@ -8,7 +8,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { LIMITS } from "../core/limits.ts";
 
-/** After a flush the journal rests for so many times as long as that took. */
+/** After a write in a stream the journal rests for so many times as long as that took. */
 const REST_TIMES = 3;
 
 export class FlushPace {
@@ -25,9 +25,9 @@ export class FlushPace {
     this.#flush = flush;
   }
 
-  /** Whether what waits is to be flushed now; `urgent` where somebody waits for the newest line. */
-  isDue(bytes: number, urgent: boolean): boolean {
-    if (urgent || bytes >= LIMITS.journalPaceBytes || this.#clock.monotonic() >= this.#restUntil) return true;
+  /** Whether what waits is to be written now; `isAwaited` where somebody waits for it. */
+  isDue(bytes: number, isAwaited: boolean): boolean {
+    if (isAwaited || bytes >= LIMITS.journalPaceBytes || this.#clock.monotonic() >= this.#restUntil) return true;
     this.#timer ??= this.#clock.after(LIMITS.journalPaceMs, () => {
       this.#timer = undefined;
       this.#flush();
@@ -35,19 +35,17 @@ export class FlushPace {
     return false;
   }
 
+  /** A write begins. */
   begun(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#startedAt = this.#clock.monotonic();
   }
 
-  ended(): void {
+  /** It has ended, and been told; `hasMore` where lines have come meanwhile. */
+  ended(hasMore: boolean): void {
     const now = this.#clock.monotonic();
-    this.#restUntil = now + REST_TIMES * (now - this.#startedAt);
-  }
-
-  cancel(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    // Only lines that come faster than they are written gain by a rest; those that come one by one would be late.
+    this.#restUntil = hasMore ? now + REST_TIMES * (now - this.#startedAt) : now;
   }
 }

@@ -17,6 +17,7 @@ import type { BesideFiles } from "./beside-files.ts";
 import { mayPass } from "./disk.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { fullReason, recoveredDraft, refusedDraft, storageFull, type Degraded } from "./full-disk.ts";
+import { Listeners } from "./listeners.ts";
 import { batchOf, lastSeqOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import { SeqWaiters } from "./seq-waiters.ts";
@@ -41,13 +42,15 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #pending: PendingLines;
   readonly #pace: FlushPace;
-  readonly #listeners = new Set<(batch: EventBatch) => void>();
-  readonly #drainListeners = new Set<() => void>();
+  readonly #listeners: Listeners<EventBatch>;
+  readonly #drainListeners: Listeners<void>;
   readonly #broken = createDeferred<Error>();
   readonly #waiters = new SeqWaiters();
   #lastSeq: number;
   #headSeq: number;
   #syncedSeq = 0;
+  /** Somebody waits for a line that waits. */
+  #isAwaited = false;
   #flushing: Promise<void> | undefined;
   #degraded: Degraded | undefined;
   #failure: ExitError | undefined;
@@ -58,6 +61,8 @@ export class Journal {
   constructor(options: JournalOptions) {
     this.#options = options;
     this.#pending = new PendingLines(options.clock, options.detailBytesMax);
+    this.#listeners = new Listeners(options.log);
+    this.#drainListeners = new Listeners(options.log);
     this.#pace = new FlushPace(options.clock, () => this.#flushNow());
     this.#lastSeq = options.lastSeq;
     this.#headSeq = options.headSeq;
@@ -98,20 +103,18 @@ export class Journal {
     if (this.#failure === undefined) this.#pending.append(seq, draft, tables, claim);
     this.#lastSeq = seq;
     const mayFlush = this.#flushing === undefined && this.#degraded === undefined;
-    const isAwaited = claim !== null && claim.request !== null;
-    if (mayFlush && this.#pace.isDue(this.#pending.byteCount, isAwaited)) this.#startFlush();
+    if (claim !== null && claim.request !== null) this.#isAwaited = true;
+    if (mayFlush && this.#isDue()) this.#startFlush();
     return seq;
   }
 
   /** Called with each batch right after its write. */
   subscribe(listener: (batch: EventBatch) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   onDrained(listener: () => void): () => void {
-    this.#drainListeners.add(listener);
-    return () => this.#drainListeners.delete(listener);
+    return this.#drainListeners.add(listener);
   }
 
   /** Resolves when all that was appended is published, or undone; at once while the disk is full. */
@@ -136,6 +139,7 @@ export class Journal {
     this.#closed = true;
     this.#syncTimer?.cancel();
     this.#retryTimer?.cancel();
+    this.#isAwaited = true;
     this.#flushNow();
     await this.#flushing;
     if (this.#degraded !== undefined) await this.#flush();
@@ -159,6 +163,10 @@ export class Journal {
     if (this.#flushing === undefined && this.#degraded === undefined && !this.#pending.isEmpty) this.#startFlush();
   }
 
+  #isDue(): boolean {
+    return this.#pace.isDue(this.#pending.byteCount, this.#isAwaited || this.#waiters.any);
+  }
+
   #startFlush(): void {
     // In a microtask, so that all that one tick appends shares a write.
     this.#flushing = Promise.resolve().then(() => this.#flush());
@@ -166,8 +174,9 @@ export class Journal {
 
   /** Never rejects. */
   async #flush(): Promise<void> {
-    this.#pace.begun();
     while (!this.#pending.isEmpty && this.#failure === undefined) {
+      this.#pace.begun();
+      this.#isAwaited = false;
       const chunks = this.#pending.take(LIMITS.journalBatchBytesMax);
       try {
         await this.#write(chunks);
@@ -185,8 +194,9 @@ export class Journal {
       }
       this.#publish(chunks);
       if (this.#degraded !== undefined && this.#pending.isEmpty) this.#recovered(this.#degraded);
+      this.#pace.ended(!this.#pending.isEmpty);
+      if (!this.#pending.isEmpty && !this.#isDue()) break;
     }
-    this.#pace.ended();
     this.#flushing = undefined;
   }
 
@@ -205,24 +215,13 @@ export class Journal {
     this.#pending.release(chunks);
     this.#headSeq = lastSeqOf(chunks);
     if (this.#options.durability === "power") this.#syncedSeq = this.#headSeq;
-    for (const chunk of chunks) {
-      const batch = batchOf(chunk);
-      for (const listener of this.#listeners) this.#call(() => listener(batch));
-    }
+    for (const chunk of chunks) this.#listeners.tell(batchOf(chunk));
     for (const chunk of chunks) for (const { seq, claim } of chunk.claims) claim.request?.resolve(seq);
     for (const { claims } of chunks) this.#options.files.published(claims);
     if (this.#options.durability === "power") this.#options.files.durable(this.#headSeq);
     this.#waiters.reached(this.#headSeq);
-    for (const listener of this.#drainListeners) this.#call(listener);
+    this.#drainListeners.tell();
     if (this.#options.durability === "interval") this.#syncSoon();
-  }
-
-  #call(listener: () => void): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#options.log.error("a subscriber of the journal threw", { error: errorMessage(error) });
-    }
   }
 
   #syncSoon(): void {

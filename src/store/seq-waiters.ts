@@ -11,6 +11,10 @@ export class SeqWaiters {
   /** Their seqs never go back. */
   #waiters: Waiter[] = [];
 
+  get any(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** `seq` is not below that of the call before. */
   wait(seq: number): Promise<void> {
     return new Promise((resolve, reject) => this.#waiters.push({ seq, resolve, reject }));

@@ -11,8 +11,8 @@ import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 interface Rig {
   readonly clock: FakeClock;
   readonly pace: FlushPace;
-  /** A flush that takes so many milliseconds. */
-  flush(ms: number): Promise<void>;
+  /** A write that takes so many milliseconds, and during which more comes where nothing else is said. */
+  flush(ms: number, isStream?: boolean): Promise<void>;
   late: number;
 }
 
@@ -21,10 +21,10 @@ function createRig(): Rig {
   const rig: Rig = {
     clock, late: 0,
     pace: new FlushPace(clock, () => (rig.late += 1)),
-    async flush(ms) {
+    async flush(ms, isStream = true) {
       rig.pace.begun();
       await clock.advance(ms);
-      rig.pace.ended();
+      rig.pace.ended(isStream);
     },
   };
   return rig;
@@ -69,4 +69,12 @@ test("a flush that comes before the time is over makes the wait needless", async
   await rig.flush(0.01);
   await rig.clock.advance(100);
   assert.equal(rig.late, 0);
+});
+
+test("lines that come one by one go at once, however long a flush takes", async () => {
+  const { pace, flush } = createRig();
+  await flush(0.3, false);
+  assert.equal(pace.isDue(100, false), true);
+  await flush(50, false);
+  assert.equal(pace.isDue(100, false), true);
 });
