@@ -1,26 +1,36 @@
-// `npm run bench [-- NAME …]`: measures codexd beside a named floor in the same run, and prints one table.
+// `npm run bench [-- NAME … --pairs N --seconds N]`: measures codexd beside a named floor in the same run, and prints
+// one table. `--pairs` are those of codex-turn, `--seconds` how long idle and latency watch.
 //
 // Each figure is the median of several rounds in which codexd and its floor take turns, so that a machine that drifts
 // drifts for both. Bare times are printed, but only ratios are worth keeping (BENCHMARKS.md).
 
 import { cpus } from "node:os";
+import { parseArgs } from "node:util";
 
+import { benchCodexTurn } from "./bench/codex-turn.ts";
 import { benchCommits } from "./bench/commits.ts";
 import { benchEvents } from "./bench/events.ts";
 import { benchFanout } from "./bench/fanout.ts";
+import { benchFramer } from "./bench/framer.ts";
 import { benchGets } from "./bench/gets.ts";
+import { benchIdle } from "./bench/idle.ts";
+import { benchLatency } from "./bench/latency.ts";
 import { benchReceipts } from "./bench/receipts.ts";
 import { benchRuns } from "./bench/runs.ts";
 import { benchScale } from "./bench/scale.ts";
 import { benchStart } from "./bench/start.ts";
-import type { Figure } from "./bench/figure.ts";
+import type { BenchOptions, Figure } from "./bench/figure.ts";
 import { ensureBuilt } from "./dist.ts";
 import { main } from "./run.ts";
 
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Figure[]>>> = {
   events: benchEvents,
+  latency: benchLatency,
+  "codex-turn": benchCodexTurn,
+  idle: benchIdle,
   fanout: benchFanout,
   commits: benchCommits,
+  framer: benchFramer,
   gets: benchGets,
   receipts: benchReceipts,
   runs: benchRuns,
@@ -29,7 +39,10 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
 };
 
 await main(async () => {
-  const names = process.argv.slice(2);
+  const { values, positionals: names } = parseArgs({
+    options: { pairs: { type: "string" }, seconds: { type: "string" } }, allowPositionals: true,
+  });
+  const options = { pairs: countOf("pairs", values.pairs), seconds: countOf("seconds", values.seconds) };
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined) throw new Error(`no bench ${unknown}; there are ${Object.keys(BENCHES).join(", ")}`);
   ensureBuilt();
@@ -39,7 +52,7 @@ await main(async () => {
   let missed = 0;
   for (const [name, bench] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    for (const figure of await bench()) {
+    for (const figure of await bench(options)) {
       if (!figure.met) missed += 1;
       console.log(row(figure));
     }
@@ -47,6 +60,13 @@ await main(async () => {
   if (missed > 0) throw new Error(`${missed} figure(s) missed`);
 });
 
+/** A figure of which nothing is wanted stands beside another. */
 function row({ name, value, floor, ratio, wanted, met }: Figure): string {
-  return `| ${name} | ${value} | ${floor} | ${ratio} | ${wanted} | ${met ? "met" : "MISSED"} |`;
+  const verdict = wanted === "" ? "" : met ? "met" : "MISSED";
+  return `| ${name} | ${value} | ${floor} | ${ratio} | ${wanted} | ${verdict} |`;
+}
+
+function countOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,5}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new Error(`--${name} takes a whole number from 1, got ${text}`);
 }

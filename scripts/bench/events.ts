@@ -9,7 +9,7 @@ import { BLAST_FLAGS, startProgram, withTempDir } from "./programs.ts";
 
 const EVENTS = 300_000;
 const ROUNDS = 5;
-const RATIO_MIN = 0.35;
+const RATIO_MIN = 0.45;
 
 export async function benchEvents(): Promise<Figure[]> {
   const rounds = [];

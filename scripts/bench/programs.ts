@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeWorkDir } from "../../test/support/codex-install.ts";
 
 export const BLAST = fileURLToPath(new URL("./blast-app-server.mjs", import.meta.url));
 
@@ -60,8 +61,16 @@ export function startCommand(command: string, args: readonly string[]): Program 
   };
 }
 
-export async function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
-  const dir = mkdtempSync(path.join(tmpdir(), "codexd-bench-"));
+export function withTempDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
+  return withDir(mkdtempSync(path.join(tmpdir(), "codexd-bench-")), body);
+}
+
+/** One outside the system's temporary directory, where the real Codex wants its home. */
+export function withWorkDir<T>(body: (dir: string) => Promise<T>): Promise<T> {
+  return withDir(makeWorkDir("bench"), body);
+}
+
+async function withDir<T>(dir: string, body: (dir: string) => Promise<T>): Promise<T> {
   try {
     return await body(dir);
   } finally {
