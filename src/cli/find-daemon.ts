@@ -6,6 +6,7 @@
 
 import net from "node:net";
 import path from "node:path";
+import { strangerAt } from "../client/own-socket.ts";
 import type { DaemonTarget } from "../client/target.ts";
 import { resolveClientUrl, type ResolvedConfig } from "../config.ts";
 import type { CodexdConfig } from "../core/config.ts";
@@ -56,6 +57,8 @@ async function localTarget({ config, sources }: ResolvedConfig): Promise<DaemonT
   // Where the user names no socket, the daemon's own word: it may have been started with a --socket of its own.
   const socketPath = named || file?.socketPath === undefined ? config.service.socketPath : file.socketPath;
   if (socketPath !== null) {
+    const stranger = named ? null : await strangerAt(socketPath);
+    if (stranger !== null) throw foreignSocket(socketPath, stranger);
     if (await accepts(socketPath)) return { kind: "unix", socketPath };
     throw noDaemon(config, `nothing listens at ${socketPath}`);
   }
@@ -78,6 +81,11 @@ function noDaemon(config: CodexdConfig, why: string): ExitError {
     EXIT.noDaemon,
     `no daemon runs on ${config.paths.stateDir} (${why}); codexd start starts one, --state-dir names another`,
   );
+}
+
+function foreignSocket(socketPath: string, owner: number): ExitError {
+  const whose = `${socketPath} belongs to the user with id ${owner}, so nothing was sent there`;
+  return new ExitError(EXIT.config, `${whose}; --socket names it all the same`);
 }
 
 /** Whether somebody listens on the socket: connecting is the only proof, a dead daemon leaves its file behind. */

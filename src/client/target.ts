@@ -9,6 +9,7 @@ import { isObject } from "../base/decode.ts";
 import { errorMessage } from "../core/errors.ts";
 import { decodeLoopbackBase } from "../core/loopback-base.ts";
 import { clientError } from "./errors.ts";
+import { strangerAt } from "./own-socket.ts";
 import { isToken, readTokenFile } from "./token-file.ts";
 
 export type DaemonTarget =
@@ -59,8 +60,15 @@ export function createLocate(options: TargetOptions): Locate {
 /** Asked anew each time: a daemon may come back with another socket. */
 async function locateByState(stateDir: string): Promise<DaemonTarget> {
   const socketPath = await readSocketPath(path.join(stateDir, "daemon-state.json"));
-  if (socketPath !== null) return { kind: "unix", socketPath: socketPath ?? path.join(stateDir, "codexd.sock") };
+  if (socketPath !== null) return ownSocket(socketPath ?? path.join(stateDir, "codexd.sock"));
   throw clientError("no_daemon", `the daemon of ${stateDir} has no socket: name its baseUrl and tokenFile`);
+}
+
+async function ownSocket(socketPath: string): Promise<DaemonTarget> {
+  const stranger = await strangerAt(socketPath);
+  if (stranger === null) return { kind: "unix", socketPath };
+  const whose = `${socketPath} belongs to the user with id ${stranger}`;
+  throw clientError("no_daemon", `${whose}; name it as socketPath to ask it all the same`);
 }
 
 /** Null when the daemon has none, undefined where the file does not say. */

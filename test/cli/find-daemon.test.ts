@@ -3,7 +3,7 @@
 // The listeners are real; what counts most here is where no connection is made and no token goes.
 
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
@@ -49,6 +49,19 @@ describe("the socket of the state directory", () => {
     const stateDir = makeStateDir(t, { "daemon-state.json": { pid: 7, socketPath } });
     await listenOn(t, socketPath);
     assert.deepEqual(await findDaemon(contextOf(["--state-dir", stateDir])), { kind: "unix", socketPath });
+  });
+
+  const skip = process.getuid?.() !== 0;
+  test("is not asked where somebody else has planted it, but by name", { skip }, async (t) => {
+    const stateDir = makeStateDir(t);
+    const socketPath = path.join(stateDir, "codexd.sock");
+    await listenOn(t, socketPath);
+    chownSync(socketPath, 65_534, 65_534);
+    await assert.rejects(findDaemon(contextOf(["--state-dir", stateDir])), {
+      exitCode: EXIT.config, message: /belongs to the user with id 65534, so nothing was sent there/,
+    });
+    const byName = contextOf(["--state-dir", stateDir, "--socket", socketPath]);
+    assert.deepEqual(await findDaemon(byName), { kind: "unix", socketPath });
   });
 
   test("is the one that a flag or variable names before the file's", async (t) => {
