@@ -38,7 +38,7 @@ await main(() => {
 
 /** Whole programs run from `dist`, of which this sees nothing: `npm test` is where they count. */
 function isWhole(file: string): boolean {
-  return /^test\/(?:whole-|readme\.|dist\.|examples\.)/.test(file);
+  return /^test\/(?:whole-|attacks-|dist\.|examples\.)/.test(file);
 }
 
 /** By path from the root, types-only files left out. */

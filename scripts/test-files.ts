@@ -8,6 +8,9 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./dist.ts";
 
+const RUNS_PROGRAMS = /^test\/(?:whole-|attacks-|dist\.|embed\.|examples\.|injection\.|lost-files\.|pack\.)/;
+const ALONE = "";
+
 /** A file that takes longer hangs. */
 const FILE_MS_MAX = 120_000;
 
@@ -29,23 +32,27 @@ export function unitTests(filters: readonly string[]): string[] {
 
 /**
  * The same tests with the files of a folder in one process: to start Node and its TypeScript loader anew for each file
- * would take longer than the tests. What stands in `test` itself runs whole programs, and stays a process each.
+ * would take longer than the tests. Of what stands in `test` itself the files that run whole programs, or make `dist`
+ * anew, stay a process each.
  */
 function groupByFolder(files: readonly string[]): string[] {
   const folders = new Map<string, string[]>();
   for (const file of files) {
-    const folder = path.posix.dirname(file);
+    const folder = RUNS_PROGRAMS.test(file) ? ALONE : path.posix.dirname(file);
     folders.set(folder, [...(folders.get(folder) ?? []), file]);
   }
   const entries = path.join(ROOT, ".cache", "test-groups");
   mkdirSync(entries, { recursive: true });
-  return [...folders].flatMap(([folder, inside]) => {
-    if (folder === "test") return inside;
+  // The longest first, so that none of them is begun when all others are through.
+  const alone = folders.get(ALONE) ?? [];
+  folders.delete(ALONE);
+  const grouped = [...folders].map(([folder, inside]) => {
     const entry = path.join(entries, `${folder.replaceAll("/", "-")}.mjs`);
     const lines = inside.map((file) => `await import(${JSON.stringify(pathToFileURL(path.join(ROOT, file)).href)});\n`);
     writeFileSync(entry, lines.join(""));
-    return [entry];
+    return { entry, count: inside.length };
   });
+  return [...grouped.sort((a, b) => b.count - a.count).map(({ entry }) => entry), ...alone];
 }
 
 export interface TestRun {
@@ -58,7 +65,7 @@ export interface TestRun {
 /** @throws when there is no file, so that a mistyped filter is not a success. */
 export function testArguments(files: readonly string[], { serial = false, report }: TestRun = {}): string[] {
   if (files.length === 0) throw new Error("no test file matches");
-  const atOnce = serial ? 1 : Math.max(2, availableParallelism());
+  const atOnce = serial ? 1 : availableParallelism() + 1;
   const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`];
   return ["--import", "tsx", "--test", ...reporters(report), ...limits, ...files];
 }

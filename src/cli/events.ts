@@ -2,10 +2,13 @@
 //
 // Standard output has the events and nothing else; what happens to the connection is told on standard error.
 
+import type { CodexdClient } from "../client/api.ts";
 import type { CodexdClientError } from "../client/errors.ts";
 import type { FollowNotice, FollowOptions } from "../client/event-follow.ts";
 import { assertNever } from "../base/assert.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
+import type { CodexdEvent } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
 import { followingClient, printAll } from "./daemon-client.ts";
 import { eventText } from "./event-text.ts";
@@ -22,6 +25,7 @@ export const eventsCommand: CommandSpec = {
     { name: "session", takes: "ID", summary: "only events of this session" },
     { name: "run", takes: "ID", summary: "only events of this run" },
     { name: "type", takes: "TYPE,…", summary: "only these types; * at the end is a wildcard; repeatable" },
+    { name: "no-follow", takes: null, summary: "print what there is, from the oldest without --after, and end" },
     { name: "json", takes: null, summary: "one JSON document a line on standard output" },
     ...CLIENT_FLAGS,
   ],
@@ -36,11 +40,24 @@ async function runEvents(context: CliContext): Promise<number> {
   const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
   const json = hasFlag(request, "json");
   const texts = async function* (): AsyncGenerator<string, void, undefined> {
-    for await (const event of client.events({ ...options, onNotice: tell })) {
+    const follows = !hasFlag(request, "no-follow");
+    for await (const event of follows ? client.events({ ...options, onNotice: tell }) : kept(client, options)) {
       yield json ? `${JSON.stringify(event)}\n` : eventText(event, io.colours);
     }
   };
   return printAll(context, client, texts());
+}
+
+/** The events up to the newest there is at the begin, so that it ends however many come meanwhile. */
+async function* kept(client: CodexdClient, options: FollowOptions): AsyncGenerator<CodexdEvent, void, undefined> {
+  let cursor = options.after ?? 0;
+  for (let headSeq: number | undefined; headSeq === undefined || cursor < headSeq;) {
+    const page = await client.listEvents({ ...options, after: cursor, limit: LIMITS.pageMax });
+    const end = (headSeq ??= page.headSeq);
+    yield* page.events.filter(({ seq }) => seq <= end);
+    if (page.nextAfter <= cursor) return;
+    cursor = page.nextAfter;
+  }
 }
 
 /** The seq of `--after`; null where it is not given. @throws {ExitError} 64 for a seq that is none. */

@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from "node:test";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { eventText, plain } from "../../src/cli/event-text.ts";
 import { runCodexdCli } from "../../src/cli/run.ts";
-import { makeStateDir } from "../support/cli-daemon.ts";
+import { makeStateDir, startFakeDaemon } from "../support/cli-daemon.ts";
 import { createFakeIo, createParts, type FakeIo, type FakeIoOptions } from "../support/cli-io.ts";
 import { makeEvent } from "../support/fake-events.ts";
 import { linesOf, startScriptedStream, type ScriptedStream, type StreamCall } from "../support/scripted-stream.ts";
@@ -49,6 +49,22 @@ describe("what is printed", () => {
     const json = await events(["--url", server.baseUrl, "--after", "0", "--json"], 3);
     assert.deepEqual(json.out.trim().split("\n").map((line) => JSON.parse(line)), server.journal);
     assert.deepEqual([json.err, json.listeners], ["", 0]);
+  });
+
+  test("with --no-follow what there was at the begin, page by page, and no more", async (t) => {
+    const all = [1, 2, 3, 4, 5, 6].map((seq) => makeEvent(seq));
+    // An event comes with each page.
+    const { seen, baseUrl } = await startFakeDaemon(t, null, ({ url }, response) => {
+      const after = Number(new URL(url, "http://d").searchParams.get("after"));
+      const headSeq = 3 + seen.length;
+      const events = all.filter(({ seq }) => seq > after && seq <= Math.min(headSeq, after + 2) && seq !== 2);
+      response.end(JSON.stringify({ ok: true, data: { events, nextAfter: after + 2, oldestSeq: 1, headSeq } }));
+    });
+    const { code, out } = await events(["--url", baseUrl, "--no-follow", "--json", "--type", "x"], -1);
+    assert.equal(code, 0);
+    assert.deepEqual(out.trim().split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq), [1, 3, 4]);
+    assert.deepEqual(seen.map(({ url }) => url), [0, 2].map((after) =>
+      `/v1/codexd/events?format=json&after=${after}&limit=1000&type=x`));
   });
 
   test("what is asked for reaches the daemon", async (t) => {

@@ -4,4 +4,4 @@
 
 import { attackFrom } from "../support/browser-suite.ts";
 
-attackFrom(["sandboxed", "data", "file"]);
+attackFrom(["sandboxed"], ["data", "file"]);

@@ -5,4 +5,4 @@
 
 import { attackFrom } from "../support/browser-suite.ts";
 
-attackFrom(["foreign", "port", "rebound", "https", "address"]);
+attackFrom(["foreign", "port", "rebound"], ["https", "address"]);

@@ -6,6 +6,7 @@ import { test } from "node:test";
 
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import { STATE_VERSION } from "../../src/store/daemon-state.ts";
 import { closedSegments, damage, diskWithJournal, RUNS, SEGMENTS, STATE } from "../support/damaged-journal.ts";
 import { SimulatedDisk } from "../support/disk-simulator.ts";
 import {
@@ -205,8 +206,8 @@ test("a daemon-state that is damaged or gone makes seqs go on far above", async 
 
 test("a file of a newer version is refused and left as it is", async () => {
   for (const [file, text] of [
-    [STATE, `{"version":3,"clean":true,"seq":1,"seqCeiling":1}`],
-    [RUNS, `{"version":3,"seq":1,"runs":[]}`],
+    [STATE, `{"version":${STATE_VERSION + 1},"clean":true,"seq":1,"seqCeiling":1}`],
+    [RUNS, `{"version":${STATE_VERSION + 1},"seq":1,"runs":[]}`],
   ] as const) {
     const disk = await diskWithJournal("clean");
     disk.poke(file, Buffer.from(text));

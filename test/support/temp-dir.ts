@@ -14,6 +14,6 @@ export interface Cleanup {
 /** The absolute path of a new, empty directory that is removed when `t` ends. */
 export function makeTempDir(t: Cleanup, prefix = "codexd-test-"): string {
   const dir = mkdtempSync(path.join(tmpdir(), prefix));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   return dir;
 }

@@ -10,9 +10,9 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync 
 import path from "node:path";
 import { test } from "node:test";
 
-import { CLIENTS_PREFIX, installedVersion, REPOSITORY } from "./support/codex-install.ts";
-import { FAKE_CODEX_PATH } from "./support/fake-codex.ts";
-import { makeTempDir } from "./support/temp-dir.ts";
+import { CLIENTS_PREFIX, installedVersion, REPOSITORY } from "../support/codex-install.ts";
+import { FAKE_CODEX_PATH } from "../support/fake-codex.ts";
+import { makeTempDir } from "../support/temp-dir.ts";
 
 interface Block {
   readonly info: string;
