@@ -65,7 +65,7 @@ export interface TestRun {
 /** @throws when there is no file, so that a mistyped filter is not a success. */
 export function testArguments(files: readonly string[], { serial = false, report }: TestRun = {}): string[] {
   if (files.length === 0) throw new Error("no test file matches");
-  const atOnce = serial ? 1 : availableParallelism() + 1;
+  const atOnce = serial ? 1 : Math.max(2, availableParallelism());
   const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`];
   return ["--import", "tsx", "--test", ...reporters(report), ...limits, ...files];
 }

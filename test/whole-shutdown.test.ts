@@ -100,7 +100,8 @@ describe("a stop under load", () => {
     await journaled(rig, "turn.finished");
     void daemon.kill("SIGINT");
     assert.deepEqual(await exited, { code: 130, signal: null });
-    assert.deepEqual(pids.filter(isAlive), []);
+    // They have been sent SIGKILL, which takes them when they next have a processor; one that was not lives for good.
+    while (pids.some(isAlive)) await sleep(5);
 
     const next = await rig.start();
     await next.kill("SIGTERM");
