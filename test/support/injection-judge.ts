@@ -102,7 +102,9 @@ export function judgeRun(
   for (const [name, value = ""] of Object.entries(options.env)) {
     const isAsked = Object.hasOwn(asked, name) && asked[name] === value && !NEVER_SET.test(name);
     const isInherited = env[name] === value && !/^(BAA_)?CODEXD_/.test(name);
-    if (!isAsked && !isInherited && name !== "BAA_CODEXD_RUN_ID") problems.push(`it has ${name} in its environment`);
+    // Node itself hands this one on, to whatever a process starts that is measured.
+    const isNodes = name === "NODE_V8_COVERAGE" && process.env[name] === value;
+    if (!isAsked && !isInherited && !isNodes && name !== "BAA_CODEXD_RUN_ID") problems.push(`it has ${name} in its environment`);
     if (/[=\0]/.test(name) || value.includes("\0")) problems.push(`the variable ${JSON.stringify(name)} is none`);
   }
   return problems;
