@@ -111,7 +111,8 @@ test("the token in the body [attack token-in-body]", async () => {
 });
 
 test("wrong tokens lock nobody out, and are not in the log [attack guessed-tokens]", async () => {
-  const guesses = Array.from({ length: 50 }, (_, i) => `${token.slice(0, -2)}${10 + i}`);
+  const near = Array.from({ length: 51 }, (_, i) => `${token.slice(0, -2)}${10 + i}`);
+  const guesses = near.filter((guess) => guess !== token).slice(0, 50);
   for (const guess of guesses) {
     const bytes = requestTo(attacked.tcp, "GET /v1/codexd/sessions HTTP/1.1", { Authorization: `Bearer ${guess}` });
     await refused(attacked.tcp, bytes, 401, "unauthorized");
