@@ -29,7 +29,9 @@ await main(() => {
   const c8 = path.join(ROOT, "node_modules", "c8", "bin", "c8.js");
   const reports = ["--reporter=json-summary", "--reports-dir=coverage"];
   const filters = process.argv.slice(2);
-  const tests = testArguments(filters.length > 0 ? unitTests(filters) : unitTests([]).filter((file) => !isWhole(file)));
+  const files = filters.length > 0 ? unitTests(filters) : unitTests([]).filter((file) => !isWhole(file));
+  // What is covered are the lines of the sources themselves.
+  const tests = testArguments(files, { loader: ["--import", "tsx"] });
   const what = ["--all", "--src=src", "--include=src/**/*.ts", "--extension=.ts"];
   const status = tryRun(process.execPath, [c8, ...what, ...reports, process.execPath, ...tests], { cwd: ROOT });
   const ok = judge(readSummary());

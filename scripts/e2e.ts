@@ -5,6 +5,7 @@
 
 import { parseArgs } from "node:util";
 import { CODEX_VERSION, CODEX_VERSIONS } from "../test/support/codex-install.ts";
+import { ensureCompiled } from "./compiled.ts";
 import { build, ROOT } from "./dist.ts";
 import { installClients, installCodex } from "./installs.ts";
 import { main, tryRun } from "./run.ts";
@@ -29,6 +30,7 @@ await main(() => {
   installClients();
   if (values["install-only"]) return;
   build();
+  ensureCompiled();
   const env = { ...process.env, E2E_CODEX_VERSION: codex };
   process.exitCode = tryRun(process.execPath, testArguments(files, { serial: true }), { cwd: ROOT, env });
 });

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { CODEX_VERSIONS } from "../test/support/codex-install.ts";
+import { ensureCompiled } from "./compiled.ts";
 import { build, ROOT } from "./dist.ts";
 import { installClients, installCodex, installNode, type InstalledNode } from "./installs.ts";
 import { main, tryRun } from "./run.ts";
@@ -39,6 +40,7 @@ await main(() => {
     for (const version of codex) installCodex(version);
   }
   build();
+  ensureCompiled();
   mkdirSync(LOGS, { recursive: true });
   const versions = unit ? [null] : codex;
   const cells = nodes.flatMap((each) => versions.map((version) => ({ node: each, codex: version })));

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { COMPILED_LOADER } from "./compiled.ts";
 import { ROOT } from "./dist.ts";
 
 const RUNS_PROGRAMS = /^test\/(?:whole-|attacks-|dist\.|embed\.|examples\.|injection\.|lost-files\.|pack\.)/;
@@ -58,16 +59,19 @@ function groupByFolder(files: readonly string[]): string[] {
 export interface TestRun {
   /** One file after the other. */
   readonly serial?: boolean;
+  /** What makes Node read the sources; without it, what `ensureCompiled` has made of them. */
+  readonly loader?: readonly string[];
   /** Files for what happened, for people and for programs; without them people read it on standard output. */
   readonly report?: { readonly text: string; readonly tap: string };
 }
 
 /** @throws when there is no file, so that a mistyped filter is not a success. */
-export function testArguments(files: readonly string[], { serial = false, report }: TestRun = {}): string[] {
+export function testArguments(files: readonly string[], options: TestRun = {}): string[] {
+  const { serial = false, loader = COMPILED_LOADER, report } = options;
   if (files.length === 0) throw new Error("no test file matches");
   const atOnce = serial ? 1 : Math.max(2, availableParallelism());
   const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`];
-  return ["--import", "tsx", "--test", ...reporters(report), ...limits, ...files];
+  return [...loader, "--test", ...reporters(report), ...limits, ...files];
 }
 
 function reporters(report: TestRun["report"]): string[] {

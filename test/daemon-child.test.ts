@@ -10,12 +10,11 @@ import { LIMITS } from "../src/core/limits.ts";
 import { CodexdDaemon } from "../src/daemon.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
 import { configure, endBefore, workDir } from "./support/daemon-dir.ts";
-
-const LOADER = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
+import { LOADER } from "./support/loader.ts";
 
 async function start(t: TestContext, more: { readonly childMaxRss?: string } = {}) {
   const dir = workDir(t);
-  const agent = ["--import", LOADER, path.join(REPOSITORY, "src/agent/main.ts")];
+  const agent = [...LOADER, path.join(REPOSITORY, "src/agent/main.ts")];
   const serverArgs = [...agent, "--home", path.join(dir, "agent"), "app-server"];
   // Nothing is asked of the child where this time is made short, so that no other limit of a minute counts.
   const hurried = {

@@ -15,6 +15,7 @@ import type { ApprovalRecord } from "../src/core/approvals.ts";
 import type { SessionRecord, TurnRecord } from "../src/core/records.ts";
 import { REPOSITORY } from "./support/codex-install.ts";
 import { startDaemon, type Daemon } from "./support/daemon.ts";
+import { LOADER } from "./support/loader.ts";
 
 const EXAMPLES = path.join(REPOSITORY, "examples");
 
@@ -65,8 +66,7 @@ describe("the example scripts", () => {
   test("the approval bot answers what it knows, and what waited before it came", async () => {
     const waiting = ask("ask", 60_000);
     await daemon.get("/v1/codexd/approvals?waitMs=60000");
-    const bot = run(process.execPath, ["--import", "tsx", path.join(EXAMPLES, "approval-bot.ts"),
-      path.join(root, "state")]);
+    const bot = run(process.execPath, [...LOADER, path.join(EXAMPLES, "approval-bot.ts"), path.join(root, "state")]);
     const [first, second] = [(await waiting).turn, (await ask("ask", 60_000)).turn];
     for (const turn of [first, second]) {
       assert.equal(turn?.status, "completed", bot.output());

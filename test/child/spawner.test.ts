@@ -13,6 +13,7 @@ import { createChildOutput } from "../../src/child/child-output.ts";
 import { bytesOf, childEnvironment, processSpawner, type ChildHandle } from "../../src/child/spawner.ts";
 import { createSupervisor, type Supervisor } from "../../src/child/supervisor.ts";
 import type { EventDraft } from "../../src/core/event.ts";
+import { LOADER } from "../support/loader.ts";
 import { createMemoryLog } from "../support/memory-log.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
@@ -56,7 +57,7 @@ test("a missing command is an error event, and no process", async () => {
 test("without a file descriptor left the spawner throws, and the process lives", () => {
   const program = fileURLToPath(new URL("../fixtures/spawn/without-descriptors.ts", import.meta.url));
   const { stdout, stderr } = spawnSync(
-    "/bin/sh", ["-c", 'ulimit -n 100 && exec "$0" --import tsx "$1"', process.execPath, program], { encoding: "utf8" },
+    "/bin/sh", ["-c", 'ulimit -n 100 && exec "$0" "$@"', process.execPath, ...LOADER, program], { encoding: "utf8" },
   );
   assert.equal(stdout, "EMFILE\nspawn /bin/sh: no file descriptor is left\nexit 0\n", stderr);
 });

@@ -12,6 +12,7 @@ import { AGENT_PROMPTS } from "../../src/core/embedded-agent.ts";
 import { createFakeIo, createParts } from "../support/cli-io.ts";
 import { REPOSITORY } from "../support/codex-install.ts";
 import { endBefore, workDir } from "../support/daemon-dir.ts";
+import { LOADER } from "../support/loader.ts";
 
 const STARTED: StartedService = {
   service: { resolvedBaseUrl: "http://127.0.0.1:5000", eventStreamUrl: "ws://127.0.0.1:5000/v1/codexd/events" },
@@ -119,10 +120,9 @@ describe("what it prints", () => {
 /** The whole program, ended with the test; gives what it prints. */
 async function startDemo(dir: string): Promise<string> {
   const stateDir = path.join(dir, "it's a $HOME");
-  const loader = path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs");
   const entry = path.join(REPOSITORY, "src/index.ts");
   const flags = ["--state-dir", stateDir, "--local-api-base", "http://127.0.0.1:0", "--log-level", "error"];
-  const child = spawn(process.execPath, ["--import", loader, entry, "demo", ...flags], {
+  const child = spawn(process.execPath, [...LOADER, entry, "demo", ...flags], {
     cwd: dir, stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));

@@ -13,6 +13,7 @@ import { createFakeIo, createParts } from "../support/cli-io.ts";
 import { REPOSITORY } from "../support/codex-install.ts";
 import { configure, workDir } from "../support/daemon-dir.ts";
 import { FAKE_CODEX_PATH } from "../support/fake-codex.ts";
+import { LOADER } from "../support/loader.ts";
 
 const FILES = [
   "identity.json", "daemon-state.json", "session-registry.json", "turn-registry.json", "approval-registry.json",
@@ -103,8 +104,7 @@ describe("the files", () => {
 describe("the command", () => {
   const AGENT = {
     command: process.execPath,
-    args: ["--import", path.join(REPOSITORY, "node_modules/tsx/dist/esm/index.mjs"),
-      path.join(REPOSITORY, "src/agent/main.ts")],
+    args: [...LOADER, path.join(REPOSITORY, "src/agent/main.ts")],
   };
 
   interface Place {

@@ -10,14 +10,16 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { isAlive } from "../../src/cli/system-io.ts";
+import { LOADER } from "../support/loader.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
 const SOURCE = new URL("../../src/cli/", import.meta.url).href;
-const TSX = import.meta.resolve("tsx");
+/** As words for a shell. */
+const NODE = [process.execPath, ...LOADER].map((word) => `"${word}"`).join(" ");
 
 /** A program whose `start` runs a service without a daemon: it prints, and ends when it is told to. */
 function writeProgram(t: TestContext): string {
-  const file = path.join(makeTempDir(t), "program.mts");
+  const file = path.join(makeTempDir(t), "program.mjs");
   writeFileSync(file, `
     import { runCodexdCli } from "${SOURCE}run.ts";
     import { createSystemIo, endProcess } from "${SOURCE}system-io.ts";
@@ -44,7 +46,7 @@ function hasScript(): boolean {
 }
 
 function start(program: string, ...argv: string[]) {
-  const child = spawn(process.execPath, ["--import", TSX, program, ...argv], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...LOADER, program, ...argv], { stdio: ["pipe", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -56,7 +58,7 @@ function start(program: string, ...argv: string[]) {
 describe("a program", () => {
   test("prints all it has, however long, before it ends with its code", (t) => {
     const program = writeProgram(t);
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["--import", TSX, program, "config", "--json"], {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [...LOADER, program, "config", "--json"], {
       encoding: "utf8",
       env: { ...process.env, BAA_CODEXD_SERVER_ARGS: JSON.stringify(Array.from({ length: 1000 }, (_, i) => `${i}`)) },
     });
@@ -66,7 +68,7 @@ describe("a program", () => {
 
   test("says that its output cannot be written, and exits with 74", { skip: !existsSync("/dev/full") }, (t) => {
     const full = openSync("/dev/full", "w");
-    const { status, stderr } = spawnSync(process.execPath, ["--import", TSX, writeProgram(t), "config"], {
+    const { status, stderr } = spawnSync(process.execPath, [...LOADER, writeProgram(t), "config"], {
       encoding: "utf8", stdio: ["ignore", full, "pipe"],
     });
     closeSync(full);
@@ -90,7 +92,7 @@ describe("a program", () => {
     const code = path.join(dir, "code");
     execFileSync("mkfifo", [code]);
     // The signal is for the shell, which leads the terminal's session; it passes it on and waits again.
-    const line = `"${process.execPath}" --import "${TSX}" "${program}" start --mode exec & trap 'kill -HUP $!' HUP; ` +
+    const line = `${NODE} "${program}" start --mode exec & trap 'kill -HUP $!' HUP; ` +
       `wait $!; wait $!; echo $? > "${code}"`;
     const terminal = spawn("script", ["-qec", line, "/dev/null"], {
       stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, SHELL: "/bin/sh" },
@@ -115,7 +117,7 @@ describe("a program", () => {
 describe("a question at a terminal", { skip: !hasScript() }, () => {
   test("is answered by what is typed behind it", async (t) => {
     const dir = makeTempDir(t);
-    const [asked, program] = [path.join(dir, "asked"), path.join(dir, "program.mts")];
+    const [asked, program] = [path.join(dir, "asked"), path.join(dir, "program.mjs")];
     writeFileSync(program, `
       import { existsSync } from "node:fs";
       import { createSystemIo, endProcess } from "${SOURCE}system-io.ts";
@@ -127,7 +129,7 @@ describe("a question at a terminal", { skip: !hasScript() }, () => {
       io.stdout(\`got \${JSON.stringify([io.stdinIsTerminal, first, second])}\\n\`);
       endProcess(0);
     `);
-    const terminal = spawn("script", ["-qec", `"${process.execPath}" --import "${TSX}" "${program}"`, "/dev/null"], {
+    const terminal = spawn("script", ["-qec", `${NODE} "${program}"`, "/dev/null"], {
       stdio: ["pipe", "pipe", "ignore"], env: { ...process.env, SHELL: "/bin/sh" },
     });
     let shown = "";

@@ -15,6 +15,7 @@ import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { nodeDisk } from "../../src/store/disk.ts";
 import { acquireLock, readLockOwner } from "../../src/store/lock.ts";
 import { errnoError } from "../support/disk-simulator.ts";
+import { LOADER } from "../support/loader.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
 const RACER = fileURLToPath(new URL("../support/lock-racer.ts", import.meta.url));
@@ -28,7 +29,7 @@ interface Racer {
 }
 
 async function startRacers(directory: string, count: number): Promise<Racer[]> {
-  const args = ["--import", "tsx", RACER, directory, String(TRIES)];
+  const args = [...LOADER, RACER, directory, String(TRIES)];
   const racers = Array.from({ length: count }, (): Racer => {
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
+import { LOADER } from "../support/loader.ts";
 import { runTrial } from "../support/simulation.ts";
 
 const PROGRAM = fileURLToPath(new URL("../support/simulation-trials.ts", import.meta.url));
@@ -30,7 +31,7 @@ for (let from = first; from < first + count; from += TRIALS_PER_PROCESS) {
 }
 
 async function runTrials(from: number, some: number): Promise<string> {
-  const words = ["--import", "tsx", PROGRAM, `${from}`, `${some}`];
+  const words = [...LOADER, PROGRAM, `${from}`, `${some}`];
   try {
     return (await promisify(execFile)(process.execPath, words)).stdout;
   } catch (error) {

@@ -17,6 +17,7 @@ import { nodeDisk } from "../../src/store/disk.ts";
 import { openStore } from "../../src/store/store.ts";
 import { errnoError } from "../support/disk-simulator.ts";
 import { draft, recordsOf, replayed, storeOptions } from "../support/disk-store.ts";
+import { LOADER } from "../support/loader.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
 const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));
@@ -85,7 +86,7 @@ test("SIGKILL in mid-commit loses nothing that was acknowledged", async (t) => {
   const stateDir = makeTempDir(t);
   const options = storeOptions({ stateDir, clock: systemClock });
   for (let kill = 1; kill <= KILLS; kill++) {
-    const args = ["--import", "tsx", WRITER, stateDir];
+    const args = [...LOADER, WRITER, stateDir];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     let acknowledged = 0;
     let lines = 0;
