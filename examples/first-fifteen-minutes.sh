@@ -61,9 +61,8 @@ start_codexd() {
     sleep 0.05
   done
   BASE=$(jq -r .service.resolvedBaseUrl "$HERE/started.json")
-  STREAM=$(jq -r .service.eventStreamUrl "$HERE/started.json")
   HEADER=$(jq -r .headerFile "$HERE/started.json")
-  TOKEN=$(jq -r .tokenFile "$HERE/started.json")
+  SOCKET=$(jq -r .socketPath "$HERE/started.json")
   jq -c '{base: .service.resolvedBaseUrl, child: .snapshot.daemon.child.status}' "$HERE/started.json"
 }
 
@@ -95,12 +94,13 @@ same "$(jq -r '[.data.events[] | select(.type == "app-server.turn.message.delta"
   "hello from codex"
 
 say "Follow the stream with wscat while a long turn runs."
-show "wscat -H \"Authorization: Bearer \$(cat $TOKEN)\" -c $STREAM?session=$SESSION&snapshot=0"
+# Over the Unix socket, which takes no token: what stands in wscat's arguments every user of the machine can see.
+STREAM="ws+unix://$SOCKET:/v1/codexd/events?session=$SESSION&snapshot=0"
+show "wscat -c $STREAM"
 # It ends when its standard input does, so it gets one that nobody closes.
 mkfifo "$HERE/keyboard"
 : > "$HERE/stream"
-"$WSCAT" -H "Authorization: Bearer $(cat "$TOKEN")" -c "$STREAM?session=$SESSION&snapshot=0" \
-  > "$HERE/stream" 0<> "$HERE/keyboard" &
+"$WSCAT" -c "$STREAM" > "$HERE/stream" 0<> "$HERE/keyboard" &
 FOLLOWER=$!
 until grep -q '"hello"' "$HERE/stream"; do sleep 0.05; done
 post /v1/codexd/turn "{\"sessionId\": \"$SESSION\", \"input\": \"DELTAS=600 RATE=20\"}" > "$HERE/reply"

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 import type { AgentProgram, CliIo, CliParts } from "./cli/command.ts";
 import { runCodexdCli as runCli } from "./cli/run.ts";
-import { createSystemIo, endProcess } from "./cli/system-io.ts";
+import { createSystemIo, endProcess, refuseDebugger } from "./cli/system-io.ts";
 import { killChildren } from "./child/kill-children.ts";
 import { resolveCommand } from "./child/resolve-command.ts";
 import { inspectDaemonFiles, readDaemonFiles } from "./daemon-files.ts";
@@ -124,4 +124,7 @@ export function runCodexdCli(argv: readonly string[], io: Partial<CliIo> = {}): 
 }
 
 // Without a top-level await, so that a CommonJS program can `require` this file too.
-if (isProgram()) void runCodexdCli(process.argv.slice(2)).then(endProcess);
+if (isProgram()) {
+  refuseDebugger();
+  void runCodexdCli(process.argv.slice(2)).then(endProcess);
+}

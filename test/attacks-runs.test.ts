@@ -72,9 +72,15 @@ test("each variable that loads code or redirects credentials [attack variable-re
   const names = [
     "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "BASH_ENV", "ENV", "GIT_SSH_COMMAND",
     "PYTHONPATH", "PERL5LIB", "RUBYOPT", "CODEX_HOME", "OPENAI_BASE_URL", "HTTPS_PROXY", "https_proxy", "PATH", "HOME",
-    "BAA_CODEXD_TOKEN", "Ld_Preload",
+    "BAA_CODEXD_TOKEN", "Ld_Preload", "CODEX_REFRESH_TOKEN_URL_OVERRIDE", "CODEX_EXEC_SERVER_URL",
   ];
   for (const name of names) await isRefused({ env: { [name]: "x" } }, `env.${name}`);
+});
+
+test("no signal opens a debugger to the machine's other users", async () => {
+  process.kill(daemon.pid, "SIGUSR1");
+  for (let asked = 0; asked < 5; asked += 1) assert.equal((await daemon.get(RUNS)).status, 200);
+  assert.doesNotMatch(daemon.stderr(), /Debugger/);
 });
 
 test("codexd's own settings and the token reach no run [attack own-variables]", async () => {

@@ -7,6 +7,8 @@ import { systemUuid } from "../core/ids.ts";
 import { readVersion } from "../version.ts";
 import { runAgent } from "./program.ts";
 
+// Node would open a debugger at it, on a port that every user of the machine can reach.
+process.on("SIGUSR1", () => undefined);
 // Whoever read the output has gone: there is nobody left to work for.
 process.stdout.on("error", () => process.exit(1));
 const code = await runAgent(process.argv.slice(2), {

@@ -5,7 +5,7 @@
 // nothing that the run has started is known to live unless `stop.survived` names it.
 
 import { randomBytes } from "node:crypto";
-import { chmod, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isoTime, systemClock, type Clock } from "../base/clock.ts";
@@ -102,6 +102,9 @@ async function findCommand(name: string, options: CodexExecOptions): Promise<str
 async function checkDirectory(cwd: string): Promise<void> {
   const isDirectory = await stat(cwd).then((found) => found.isDirectory(), () => false);
   if (!isDirectory) throw new Refusal("cwd_not_found", `cwd: ${cwd} is not a directory`);
+  // Else the system's error would name the program.
+  const canEnter = await access(cwd, constants.X_OK).then(() => true, () => false);
+  if (!canEnter) throw new Refusal("cwd_not_found", `cwd: ${cwd} cannot be entered`);
 }
 
 /** The path of a new file with the schema, 0600 whatever the umask; null where there is none. */
@@ -110,10 +113,15 @@ async function writeSchema({ outputSchema }: ExecValues, directory: string): Pro
   const file = path.join(directory, `codexd-schema.${randomBytes(8).toString("hex")}.tmp`);
   let isOurs = false;
   try {
-    await writeFile(file, "", { flag: "wx", mode: 0o600 });
+    // By its handle: in a directory that others can write to, the name may soon be theirs.
+    const handle = await open(file, "wx", 0o600);
     isOurs = true;
-    await chmod(file, 0o600);
-    await writeFile(file, JSON.stringify(outputSchema));
+    try {
+      await handle.chmod(0o600);
+      await handle.writeFile(JSON.stringify(outputSchema));
+    } finally {
+      await handle.close();
+    }
     return file;
   } catch (error) {
     if (isOurs) await removeSchema(file);

@@ -15,6 +15,9 @@ export interface RotatingLog {
   close(): void;
 }
 
+/** A FIFO without a reader would hold all of codexd at its opening, and one that is not read in a write. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** @param bytesMax the size at which `path` is renamed to `path.1`, whose older content is lost. */
 export function createRotatingLog(path: string, bytesMax: number, log: Logger): RotatingLog {
   let fd: number | undefined;
@@ -23,11 +26,17 @@ export function createRotatingLog(path: string, bytesMax: number, log: Logger): 
 
   const open = (): number => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-    const opened = openSync(path, flags, 0o600);
-    fchmodSync(opened, 0o600);
-    bytes = fstatSync(opened).size;
-    return opened;
+    const opened = openSync(path, FLAGS, 0o600);
+    try {
+      const found = fstatSync(opened);
+      if (!found.isFile()) throw new Error("it is not a regular file");
+      fchmodSync(opened, 0o600);
+      bytes = found.size;
+      return opened;
+    } catch (error) {
+      closeSync(opened);
+      throw error;
+    }
   };
 
   const close = (): void => {

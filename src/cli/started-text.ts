@@ -54,8 +54,16 @@ export function curlHeader({ service, paths }: CodexdConfig): string {
   return service.auth === "none" ? "" : `-H ${shellWord(`@${paths.curlHeaderPath}`)} `;
 }
 
+/**
+ * Over the socket, which takes no token: wscat has no file to read it from, and what stands in its arguments every user
+ * of the machine can see. A path that a URL would take apart leaves TCP alone.
+ */
 function wscatLine(url: string, { service, paths }: CodexdConfig): string {
-  const header = service.auth === "none" ? "" : ` -H "Authorization: Bearer $(cat ${shellWord(paths.tokenPath)})"`;
+  const { auth, socketPath } = service;
+  if (auth !== "none" && socketPath !== null && /^[A-Za-z0-9_@+=,./-]+$/.test(socketPath)) {
+    return `wscat -c ws+unix://${socketPath}:${shellWord(new URL(url).pathname)}`;
+  }
+  const header = auth === "none" ? "" : ` -H "Authorization: Bearer $(cat ${shellWord(paths.tokenPath)})"`;
   return `wscat -c ${shellWord(url)}${header}`;
 }
 

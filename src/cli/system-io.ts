@@ -52,6 +52,14 @@ export function createSystemIo(): CliIo {
   };
 }
 
+/**
+ * Node opens a debugger at SIGUSR1, on a port that every user of the machine can reach and without any token: whoever
+ * sends it by habit (others reopen their logs at it) would hand this process over. `--inspect` still works.
+ */
+export function refuseDebugger(): void {
+  process.on("SIGUSR1", () => undefined);
+}
+
 /** Such as a full disk: what was to be kept is not whole, which is no reader that has seen enough. */
 function tellUnwritten(error: Error): void {
   if (process.exitCode === EXIT.diskFailed) return;

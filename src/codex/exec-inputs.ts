@@ -29,10 +29,14 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const REFUSED_VARIABLES = new RegExp(`^(?:${[
   "LD_.*", "DYLD_.*", "NODE_.*", "BASH_ENV", "ENV", "GIT_.*", "PYTHON.*", "PERL5.*", "RUBY.*", "CODEX_HOME",
   ".*_BASE_URL", ".*_PROXY", "PATH", "HOME", "BAA_CODEXD_.*", "CODEXD_.*",
-  // Of the same kinds: what libraries, shells and the JVM load or read before anything else, whom TLS trusts, Codex's
-  // own mark.
+  // Of the same kinds: what libraries, shells and the JVM load or read before anything else, and whom TLS trusts.
   "GCONV_PATH", "OPENSSL_.*", "PERLLIB", "BASHOPTS", "SHELLOPTS", "PS4", "IFS", "ZDOTDIR", "JAVA_TOOL_OPTIONS",
-  "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE", "CODEX_THREAD_ID",
+  "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "SSL_CERT_FILE", "SSL_CERT_DIR",
+  // Codex's own but keys and tokens: among them are where it logs in, refreshes its tokens, and has commands run.
+  "CODEX_(?!.*_(?:KEY|TOKEN)$).*",
+  // Where names of hosts and clouds lead to, which hold a program to run besides, and what writes down TLS's keys.
+  "HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "SSLKEYLOGFILE", "GLIBC_TUNABLES", ".*_ENDPOINT", "AWS_ENDPOINT_URL.*",
+  "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONTAINER_CREDENTIALS_.*", "AWS_CA_BUNDLE",
 ].join("|")})$`, "i");
 
 /** Not empty, because Codex refuses such a prompt; without NUL, which ends a text wherever C is at work. */

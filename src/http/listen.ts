@@ -2,7 +2,7 @@
 //
 // Invariant: never another port and never another daemon's socket; what cannot be had ends the start.
 
-import { chmodSync, lstatSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync, type Stats } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import { isMainThread } from "node:worker_threads";
@@ -39,7 +39,7 @@ export async function listenOnTcp(server: Server, { hostname, port }: TcpPlace):
     const code = codeOf(error);
     if (code === "EADDRINUSE") {
       const name = portHolder(port) ?? "another program";
-      const who = `${name} ${(await answers({ host, port })) ? "listens there" : "holds it"}`;
+      const who = `${name} ${(await connectFailure({ host, port })) === null ? "listens there" : "holds it"}`;
       throw new ExitError(EXIT.held, `port ${port} of ${host} is in use: ${who}`, { cause: error });
     }
     throw new ExitError(EXIT.config, `cannot listen on port ${port} of ${host} (${code})`, { cause: error });
@@ -49,26 +49,52 @@ export async function listenOnTcp(server: Server, { hostname, port }: TcpPlace):
 }
 
 /**
- * The file is 0600, whatever the umask. A file left by a daemon that died is replaced: nobody answers on it.
+ * The file is 0600, whatever the umask. A file left by a daemon that died is replaced: connections to it are refused.
  *
- * @throws (rejects) {ExitError} `held` where somebody answers, `config` where something else is in the way.
+ * @throws (rejects) {ExitError} `held` where somebody answers or may be there, `config` where something else is in the
+ * way.
  */
 export async function listenOnUnixSocket(server: Server, path: string): Promise<void> {
   await clearStaleSocket(path);
   try {
     await listening(server, () => bindPrivately(() => server.listen({ path })));
-    chmodSync(path, 0o600);
+    // Not without need, nor through a link: where others can write to the directory the name may be theirs by now.
+    const made = lstatSync(path);
+    if (made.isSocket() && (made.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
   } catch (error) {
     throw new ExitError(EXIT.config, `cannot make the socket ${path} (${codeOf(error)})`, { cause: error });
   }
 }
 
 async function clearStaleSocket(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = lookAt(path);
   if (found === undefined) return;
   if (!found.isSocket()) throw new ExitError(EXIT.config, `${path} is in the way of the socket, and is not a socket`);
-  if (await answers({ path })) throw new ExitError(EXIT.held, `another program listens on the socket ${path}`);
-  rmSync(path, { force: true });
+  const failure = await connectFailure({ path });
+  if (failure === null) throw new ExitError(EXIT.held, `another program listens on the socket ${path}`);
+  // Anything else (it is somebody else's, its queue is full) is no proof that nobody is there.
+  if (failure !== "ECONNREFUSED" && failure !== "ENOENT") {
+    throw new ExitError(EXIT.held, `whether a program listens on the socket ${path} cannot be told (${failure})`);
+  }
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    throw new ExitError(EXIT.config, `the socket ${path} that is left cannot be removed (${codeOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Undefined where there is nothing. @throws {ExitError} `config` where that cannot be seen. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new ExitError(EXIT.config, `cannot look at the place of the socket ${path} (${codeOf(error)})`, {
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -98,15 +124,15 @@ function listening(server: Server, listen: () => void): Promise<void> {
   });
 }
 
-/** Whether anybody accepts a connection there. */
-function answers(place: { host: string; port: number } | { path: string }): Promise<boolean> {
+/** The code of what a connection there fails with; null where somebody accepts it. */
+function connectFailure(place: { host: string; port: number } | { path: string }): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = connect(place);
-    const settle = (answer: boolean) => (): void => {
+    const settle = (failure: string | null): void => {
       probe.destroy();
-      resolve(answer);
+      resolve(failure);
     };
-    probe.on("connect", settle(true)).on("error", settle(false));
+    probe.on("connect", () => settle(null)).on("error", (error) => settle(codeOf(error)));
   });
 }
 

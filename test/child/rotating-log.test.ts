@@ -3,7 +3,11 @@
 // The tests run as root too, so what cannot be written is made so by kinds of files, never by permissions.
 
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync,
+  symlinkSync, writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { silentLogger, type Logger } from "../../src/base/log.ts";
@@ -90,6 +94,19 @@ test("a symbolic link is not written through, which is told once", (t) => {
   rmSync(file);
   log.append("three\n");
   assert.equal(readFileSync(file, "utf8"), "three\n");
+});
+
+test("a FIFO is not written to, whether anybody reads it or not", (t) => {
+  const { file, log, warnings } = rig(t, 100, (existing) => {
+    mkdirSync(path.dirname(existing), { recursive: true });
+    execFileSync("mkfifo", [existing]);
+  });
+  log.append("one\n");
+  const reader = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  log.append("two\n");
+  assert.equal(warnings.length, 1);
+  assert.equal(readSync(reader, Buffer.alloc(9)), 0);
 });
 
 test("what cannot be written is dropped, told once for each time it begins, and never thrown", (t) => {

@@ -207,6 +207,12 @@ describe("what is printed", () => {
     assert.match(text, /^  socket  \/srv\/codexd\/codexd\.sock$/m);
     assert.match(text, /^  token   \/srv\/codexd\/token$/m);
     assert.ok(text.includes("  curl    curl -H @/srv/codexd/curl-header http://127.0.0.1:5000/v1/codexd/status\n"));
+    // No token in the arguments of a program that runs for hours.
+    assert.ok(text.includes("  wscat   wscat -c ws+unix:///srv/codexd/codexd.sock:/v1/codexd/events\n"));
+  });
+
+  test("without a socket the line for wscat has the token", async () => {
+    const text = await outputOf(["--state-dir", "/srv/codexd", "--socket", "off"]);
     assert.ok(text.includes(
       '  wscat   wscat -c ws://127.0.0.1:5000/v1/codexd/events -H "Authorization: Bearer $(cat /srv/codexd/token)"\n',
     ));
@@ -226,7 +232,7 @@ describe("what is printed", () => {
     const text = await outputOf(["--event-stream-path", "/e"], { service, snapshot: { daemon: { child } } });
     assert.match(text, /^  child   external: ws:\/\/127\.0\.0\.1:1$/m);
     assert.match(text, /listens on http:\/\/127\.0\.0\.1:4319$/m);
-    assert.match(text, /wscat -c ws:\/\/127\.0\.0\.1:4319\/e /);
+    assert.match(text, /wscat -c ws\+unix:\/\/\/\S+\.sock:\/e$/m);
   });
 
   test("the lines survive a shell, whatever the path", async () => {

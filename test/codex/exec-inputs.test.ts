@@ -62,10 +62,17 @@ test("variables that load code or redirect credentials are refused by name, in a
     "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "BASH_ENV", "ENV", "GIT_SSH", "PYTHONPATH", "PERL5LIB",
     "RUBYOPT", "CODEX_HOME", "OPENAI_BASE_URL", "HTTPS_PROXY", "http_proxy", "no_proxy", "PATH", "Path", "HOME",
     "BAA_CODEXD_RUN_ID", "CODEXD_TOKEN", "CODEX_THREAD_ID", "SSL_CERT_FILE", "a b", "A=B", "", "1A", "A\0",
-    "GCONV_PATH", "openssl_conf", "PERLLIB",
+    "GCONV_PATH", "openssl_conf", "PERLLIB", "CODEX_REFRESH_TOKEN_URL_OVERRIDE", "CODEX_REVOKE_TOKEN_URL_OVERRIDE",
+    "CODEX_APP_SERVER_LOGIN_ISSUER", "CODEX_EXEC_SERVER_URL", "CODEX_OSS_PORT", "CODEX_SQLITE_HOME", "CODEX_SANDBOX",
+    "CODEX_TOKEN_URL", "HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "SSLKEYLOGFILE", "GLIBC_TUNABLES",
+    "AZURE_OPENAI_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE",
+    "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
   ];
   for (const name of refused) assert.match(pathOf({ env: { [name]: "x" } }), /^env\./, name);
-  const taken = { CODEX_API_KEY: "k", MY_PATH: "/x", HOMEPAGE: "x", ENVIRONMENT: "x", _: "", nodeish: "" };
+  const taken = {
+    CODEX_API_KEY: "k", CODEX_ACCESS_TOKEN: "k", AWS_REGION: "x", MY_PATH: "/x", HOMEPAGE: "x", ENVIRONMENT: "x", _: "",
+    nodeish: "",
+  };
   assert.equal(pathOf({ env: taken }), "taken");
   assert.equal(pathOf({ env: { A: "a\0b" } }), "env.A");
   assert.equal(pathOf({ env: { A: 7 } }), "env.A");

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { statSync, writeFileSync } from "node:fs";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
@@ -106,6 +106,30 @@ test("what is no socket is left alone", async (t) => {
   writeFileSync(file, "mine");
   await refused(listenOnUnixSocket(makeServer(t), file), EXIT.config, /is not a socket/);
   assert.equal(statSync(file).size, 4);
+});
+
+test("a socket of somebody else's stays, whether it is known to be dead or not", {
+  skip: process.geteuid?.() === 0 ? false : "needs root, to leave it as another user",
+}, async (t) => {
+  const dir = makeTempDir(t);
+  // As the system's temporary directory is: everybody makes files, and nobody removes another's.
+  chmodSync(dir, 0o1777);
+  const file = path.join(dir, "s.sock");
+  leaveSocket(file);
+  const asNobody = async (exitCode: ExitCode, message: RegExp): Promise<void> => {
+    process.seteuid?.(65_534);
+    try {
+      await refused(listenOnUnixSocket(makeServer(t), file), exitCode, message);
+    } finally {
+      process.seteuid?.(0);
+    }
+  };
+  await asNobody(EXIT.held, /s\.sock cannot be told \(EACCES\)/);
+  chmodSync(file, 0o777);
+  await asNobody(EXIT.config, /s\.sock .* cannot be removed \(EPERM\)/);
+  assert.ok(statSync(file).isSocket());
+  chmodSync(dir, 0o700);
+  await asNobody(EXIT.config, /cannot look at the place .*s\.sock \(EACCES\)/);
 });
 
 test("a socket that cannot be made says which", async (t) => {

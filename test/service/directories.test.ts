@@ -3,7 +3,7 @@
 // Real directories; sessions and turns on a fake app-server.
 
 import assert from "node:assert/strict";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 
@@ -31,6 +31,14 @@ test("a directory passes, also through a link; what is none, or cannot be seen, 
   for (const name of ["nowhere", "file", "file/below", "dangling", "nul\0", "x".repeat(5000)]) {
     await refusesCwd(requireDirectory("cwd", at(name)));
   }
+});
+
+test("one that cannot be entered is refused", {
+  skip: process.getuid?.() === 0 ? "root can enter every directory" : false,
+}, async (t) => {
+  const cwd = path.join(makeTempDir(t), "closed");
+  mkdirSync(cwd, { mode: 0o600 });
+  await assert.rejects(requireDirectory("cwd", cwd), /^DecodeError: cwd: must be a directory that can be entered/);
 });
 
 test("no session is made with it, and Codex is not asked", async (t) => {
