@@ -2,7 +2,7 @@
 // What each part does alone has its own test; here it is that they fit, and what survives a stop and a start.
 
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 
@@ -169,7 +169,9 @@ test("a token that cannot be read is told when that is new, however often it is 
   };
   const token = readFileSync(file, "utf8");
   for (const text of ["", "damaged", token, "damaged"]) {
-    writeFileSync(file, text);
+    // At once, as it is looked at all the time: a file that is being written is empty first.
+    writeFileSync(`${file}.next`, text, { mode: 0o600 });
+    renameSync(`${file}.next`, file);
     await looksMore();
   }
   assert.equal(warnings.length, 3);

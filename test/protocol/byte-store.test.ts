@@ -63,7 +63,8 @@ test("what is taken is the taker's own, and the store is empty", () => {
     assert.equal(store.length, 0);
     store.append(Buffer.alloc(size, 8));
     assert.ok(taken.length === size && taken.every((byte) => byte === 7), String(size));
-    assert.ok(taken.buffer.byteLength <= Math.max(2 * size, 8192), "it pins little more than itself");
+    // What is short lies in the pool that all short buffers share, which is longer on newer lines of Node.
+    assert.ok(taken.buffer.byteLength <= Math.max(2 * size, Buffer.poolSize), "it pins little more than itself");
     store.clear();
   }
 });

@@ -1,7 +1,7 @@
 // A directory with a daemon in it that is started and stopped again and again, on a fake Codex for turns and runs.
 //
 // What has become of turns and runs is read from the journal's files alone, by the independent reader. Invariant:
-// `dispose` ends every daemon before the directory goes.
+// `dispose` ends every daemon, and what it has started, before the directory goes.
 
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,6 +11,7 @@ import { spawnDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 import { childrenOf } from "./daemon-calls.ts";
 import { FAKE_CODEX_PATH, fakeCodexEnv, type FakeCodexOptions } from "./fake-codex.ts";
 import { readJournal } from "./journal-reader.ts";
+import { endStragglers } from "./stragglers.ts";
 import { makeTempDir } from "./temp-dir.ts";
 
 export interface StopRig {
@@ -48,6 +49,7 @@ export function createStopRig(): StopRig {
     },
     async dispose() {
       for (const daemon of daemons) await daemon.kill("SIGKILL");
+      await endStragglers([stateDir]);
       for (const remove of removals) await remove();
     },
   };

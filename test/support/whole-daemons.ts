@@ -1,11 +1,12 @@
 // The whole daemons of one test file.
 //
-// Says nothing of what they do (daemon-calls.ts asks them). Invariant: when the file is over, every one of them has
-// gone, and after that every directory; a directory would come back behind its removal otherwise.
+// Says nothing of what they do (daemon-calls.ts asks them). Invariant: when the file is over, every one of them and all
+// that they have started has gone, and after that every directory; one would come back behind its removal otherwise.
 
 import path from "node:path";
 import { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 import { fakeCodexEnv, fakeCodexFlags, type FakeCodexOptions } from "./fake-codex.ts";
+import { endStragglers } from "./stragglers.ts";
 import { makeTempDir, type Cleanup } from "./temp-dir.ts";
 
 export interface WholeDaemons {
@@ -22,12 +23,18 @@ export interface WholeDaemons {
 /** @param file its `after` runs when all tests are over. */
 export function createWholeDaemons(file: Cleanup): WholeDaemons {
   const daemons: Daemon[] = [];
+  const directories: string[] = [];
   const removals: Array<() => void | Promise<void>> = [];
   file.after(async () => {
     for (const daemon of daemons) await daemon.kill("SIGKILL");
+    await endStragglers(directories);
     for (const remove of removals) await remove();
   });
-  const makeStateDir = (): string => makeTempDir({ after: (remove) => void removals.push(remove) });
+  const makeStateDir = (): string => {
+    const directory = makeTempDir({ after: (remove) => void removals.push(remove) });
+    directories.push(directory);
+    return directory;
+  };
   return {
     makeStateDir,
     withFakeCodex(fake = {}) {
