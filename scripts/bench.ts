@@ -13,6 +13,7 @@ import { benchEvents } from "./bench/events.ts";
 import { benchFanout } from "./bench/fanout.ts";
 import { benchFramer } from "./bench/framer.ts";
 import { benchGets } from "./bench/gets.ts";
+import { benchGuard } from "./bench/guard.ts";
 import { benchIdle } from "./bench/idle.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { benchReceipts } from "./bench/receipts.ts";
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<Figure
   commits: benchCommits,
   framer: benchFramer,
   gets: benchGets,
+  guard: benchGuard,
   receipts: benchReceipts,
   runs: benchRuns,
   start: benchStart,

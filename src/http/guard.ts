@@ -5,7 +5,7 @@
 // Invariant: the steps run in the order of the table below, and the first refusal wins.
 
 import { LIMITS } from "../core/limits.ts";
-import type { Authenticator, ProofKeeper } from "./auth.ts";
+import type { Authenticator, Credentials, ProofKeeper } from "./auth.ts";
 import { readHeaders, type HeaderFields } from "./headers.ts";
 import { refusal, type Refusal } from "./reply.ts";
 import type { Route } from "./route.ts";
@@ -48,14 +48,18 @@ export interface Pass {
 
 export type Verdict = Pass | { readonly refused: Refusal };
 
+/** What a server asks of every request. */
+export type Judge = (request: GuardRequest, context: GuardContext) => Verdict;
+
 /** What the steps look at: the request, taken apart once. */
 interface Case extends GuardRequest {
   readonly headers: HeaderFields;
   readonly path: string;
   readonly targetIsValid: boolean;
   readonly match: PathMatch | null;
-  readonly credentials: () => "none" | "right" | "wrong";
-  readonly authNeeded: boolean;
+  readonly auth: Authenticator | null;
+  /** Looked at by the step of the token only, so that what is refused before it is not logged as a wrong one. */
+  credentials: Credentials;
 }
 
 type Step = (request: Case) => Refusal | null;
@@ -85,7 +89,6 @@ export function judge(request: GuardRequest, context: GuardContext): Verdict {
   const headers = readHeaders(rawHeaders);
   const { path, query } = splitTarget(url);
   const targetIsValid = validTarget(request);
-  let credentials: "none" | "right" | "wrong" | null = null;
   // Member by member: spreading costs more than all the steps together.
   const judged: Case = {
     method: name,
@@ -99,9 +102,8 @@ export function judge(request: GuardRequest, context: GuardContext): Verdict {
     path,
     targetIsValid,
     match: targetIsValid ? context.router.match(path) : null,
-    // Looked at in its turn only, so that what was refused before is not logged as a wrong token.
-    credentials: () => (credentials ??= context.auth?.judge(headers.get("authorization"), keeper) ?? "none"),
-    authNeeded: context.auth !== null,
+    auth: context.auth,
+    credentials: "none",
   };
   for (const step of STEPS) {
     const refused = step(judged);
@@ -109,8 +111,8 @@ export function judge(request: GuardRequest, context: GuardContext): Verdict {
   }
   const found = judged.match?.routes.get(name);
   if (judged.match === null || found === undefined) return { refused: refusal("not_found", NO_SUCH_ROUTE) };
-  const byToken = judged.credentials() === "right";
-  const trusted = byToken || !judged.authNeeded || transport === "unix";
+  const byToken = judged.credentials === "right";
+  const trusted = byToken || context.auth === null || transport === "unix";
   return { refused: null, route: found, params: judged.match.params, query, headers, trusted, byToken };
 }
 
@@ -121,8 +123,10 @@ function fieldCount({ headers }: Case): Refusal | null {
 }
 
 function duplicates({ headers }: Case): Refusal | null {
-  const twice = UNREPEATABLE.find((name) => headers.times(name) > 1);
-  return twice === undefined ? null : refusal("duplicate_header", `${twice}: must not come more than once`);
+  for (const name of UNREPEATABLE) {
+    if (headers.times(name) > 1) return refusal("duplicate_header", `${name}: must not come more than once`);
+  }
+  return null;
 }
 
 function version({ httpVersion }: Case): Refusal | null {
@@ -147,23 +151,31 @@ function target(request: Case): Refusal | null {
 function host({ headers, transport, port }: Case): Refusal | null {
   const sent = headers.get("host");
   if (sent === null) return refusal("bad_request", "Host: is required");
-  const [, name = "", digits] = /^(.*?)(?::([0-9]{1,5}))?$/.exec(sent) ?? [];
   const names = transport === "unix" ? UNIX_NAMES : LOOPBACK_NAMES;
-  // Clients leave out the port that HTTP has by default.
-  const portFits = transport === "unix" || (digits === undefined ? port === 80 : digits === String(port));
-  if (portFits && names.includes(name.toLowerCase())) return null;
+  const name = transport === "unix" ? sent.replace(/:[0-9]{1,5}$/, "") : withoutPort(sent, port);
+  if (name !== null && names.includes(name.toLowerCase())) return null;
   const wanted = transport === "unix"
     ? `${UNIX_NAMES.join(", ")}, with any port`
     : `${LOOPBACK_NAMES.join(", ")}, with port ${port} (a tunnel must keep the port number)`;
   return refusal("host_not_allowed", `Host: must be one of ${wanted}; got ${cut(sent)}`);
 }
 
-/** A browser comes by TCP; an Origin on the Unix socket means that something forwards it to a port. */
+/** Null where the port is another. Clients leave out the one that HTTP has by default. */
+function withoutPort(host: string, port: number): string | null {
+  const end = `:${port}`;
+  if (host.endsWith(end)) return host.slice(0, -end.length);
+  return port === 80 ? host : null;
+}
+
+/**
+ * A browser comes by TCP; an Origin on the Unix socket means that something forwards it to a port. A page of codexd's
+ * own asks by the name that it has itself: under another of them stands whoever listens on the other address.
+ */
 function origin({ headers, transport, port }: Case): Refusal | null {
   const sent = headers.get("origin");
   if (sent === null) return null;
-  const own = LOOPBACK_NAMES.map((name) => (port === 80 ? `http://${name}` : `http://${name}:${port}`));
-  if (transport === "tcp" && own.includes(sent)) return null;
+  const name = (headers.get("host") ?? "").toLowerCase().replace(/:[0-9]+$/, "");
+  if (transport === "tcp" && sent === (port === 80 ? `http://${name}` : `http://${name}:${port}`)) return null;
   return refusal("origin_not_allowed", `Origin: only codexd's own pages may ask; got ${cut(sent)}`);
 }
 
@@ -181,8 +193,9 @@ function method(request: Case): Refusal | null {
 }
 
 function token(request: Case): Refusal | null {
-  if (!request.authNeeded) return null;
-  const credentials = request.credentials();
+  if (request.auth === null) return null;
+  const credentials = request.auth.judge(request.headers.get("authorization"), request.keeper);
+  request.credentials = credentials;
   const open = request.transport === "unix" || request.match?.routes.get(request.method)?.open === true;
   if (credentials === "right" || (credentials === "none" && open)) return null;
   const problem = credentials === "none" ? "a token is needed" : "the token is not the right one";

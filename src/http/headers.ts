@@ -14,18 +14,31 @@ export interface HeaderFields {
 
 /** @param rawHeaders names and values in turn, as `IncomingMessage.rawHeaders` has them. */
 export function readHeaders(rawHeaders: readonly string[]): HeaderFields {
-  const fields = new Map<string, { value: string; times: number }>();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]?.toLowerCase() ?? "";
-    const known = fields.get(name);
-    if (known === undefined) fields.set(name, { value: rawHeaders[i + 1] ?? "", times: 1 });
-    else known.times += 1;
+  return new Fields(rawHeaders);
+}
+
+/** Two lists, not a map: for the few fields that a request has it costs half, and it is made for each request. */
+class Fields implements HeaderFields {
+  readonly count: number;
+  readonly #names: string[] = [];
+  readonly #rawHeaders: readonly string[];
+
+  constructor(rawHeaders: readonly string[]) {
+    this.count = Math.ceil(rawHeaders.length / 2);
+    this.#rawHeaders = rawHeaders;
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) this.#names.push(rawHeaders[i]?.toLowerCase() ?? "");
   }
-  return {
-    count: Math.ceil(rawHeaders.length / 2),
-    get: (name) => fields.get(name)?.value ?? null,
-    times: (name) => fields.get(name)?.times ?? 0,
-  };
+
+  get(name: string): string | null {
+    const at = this.#names.indexOf(name);
+    return at === -1 ? null : this.#rawHeaders[2 * at + 1] ?? "";
+  }
+
+  times(name: string): number {
+    let times = 0;
+    for (const known of this.#names) if (known === name) times += 1;
+    return times;
+  }
 }
 
 /** True where a comma list such as `Accept` names the media type, whatever its parameters. */

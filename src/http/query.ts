@@ -17,11 +17,23 @@ export interface QueryField<T> {
 
 export type QueryShape<T> = { readonly [K in keyof T]-?: QueryField<T[K]> };
 
+const NOTHING: ReadonlyMap<string, string> = new Map();
+
 /**
  * @param query what follows the `?`; its percent-encoding must be valid. An empty value is not the same as none.
  * @throws {DecodeError} with the parameter's name.
  */
 export function decodeQuery<T extends object>(query: string, shape: QueryShape<T>): T {
+  const sent = query === "" ? NOTHING : readPairs(query, shape);
+  const result: Partial<T> = {};
+  for (const name of Object.keys(shape) as Array<keyof T & string>) {
+    const field: QueryField<T[typeof name]> = shape[name];
+    result[name] = field.decode(sent.get(name) ?? null, name);
+  }
+  return result as T;
+}
+
+function readPairs(query: string, shape: object): ReadonlyMap<string, string> {
   const sent = new Map<string, string>();
   for (const pair of query.split("&")) {
     if (pair === "") continue;
@@ -31,12 +43,7 @@ export function decodeQuery<T extends object>(query: string, shape: QueryShape<T
     if (sent.has(name)) throw new DecodeError(name, "must not come more than once");
     sent.set(name, equals === -1 ? "" : plain(pair.slice(equals + 1)));
   }
-  const result: Partial<T> = {};
-  for (const name of Object.keys(shape) as Array<keyof T & string>) {
-    const field: QueryField<T[typeof name]> = shape[name];
-    result[name] = field.decode(sent.get(name) ?? null, name);
-  }
-  return result as T;
+  return sent;
 }
 
 /** A whole number from `min` to `max`, `whenAbsent` where it did not come. */

@@ -116,7 +116,8 @@ test("Host on TCP is a loopback name with the listening port", () => {
 
 test("a server on port 80 takes the Host and the Origin that leave it out", () => {
   passed({ port: 80, headers: ["Host", "localhost", ...TOKEN, "Origin", "http://localhost"] });
-  passed({ port: 80, headers: ["Host", "localhost:80", ...TOKEN] });
+  passed({ port: 80, headers: ["Host", "localhost:80", ...TOKEN, "Origin", "http://localhost"] });
+  passed({ port: 80, headers: ["Host", "[::1]", ...TOKEN, "Origin", "http://[::1]"] });
   refused({ port: 80, headers: ["Host", "localhost", "Origin", "http://localhost:80"] }, 403, "origin_not_allowed");
 });
 
@@ -133,7 +134,12 @@ test("Host on the Unix socket may have any port, and be codexd", () => {
 
 test("an Origin is codexd's own, letter by letter", () => {
   for (const name of ["127.0.0.1", "[::1]", "localhost"]) {
-    passed({ headers: [...HOST, ...TOKEN, "Origin", `http://${name}:${PORT}`] });
+    const asked = (host: string): Asked => ({ headers: ["Host", host, ...TOKEN, "Origin", `http://${name}:${PORT}`] });
+    passed(asked(`${name.toUpperCase()}:${PORT}`));
+    // A page under another name is another's, who may listen on the other address.
+    for (const other of ["127.0.0.1", "[::1]", "localhost"].filter((one) => one !== name)) {
+      refused(asked(`${other}:${PORT}`), 403, "origin_not_allowed");
+    }
   }
   const wrong = [
     "http://evil.test", "null", "", "http://127.0.0.1:5173", "http://localhost", "http://127.0.0.1:4319.evil.test",
