@@ -13,6 +13,7 @@ const MIB = 2 ** 20;
 const FORMS: readonly StreamForm[] = ["websocket", "sse", "ndjson"];
 const WARM_UP_BYTES = 32 * MIB;
 const MANY = 50;
+const PAGING = 5;
 /** One that stops, and fifty of them. */
 const ONE_BYTES_MAX = 20 * MIB;
 const MANY_BYTES_MAX = 80 * MIB;
@@ -27,6 +28,12 @@ const CASES: readonly Case[] = [
   ...FORMS.map((form) => ({ name: `one ${form}`, plan: { stopped: [form] }, grownBytesMax: ONE_BYTES_MAX })),
   { name: `${MANY} websocket`, plan: { stopped: times(MANY, ["websocket"]) }, grownBytesMax: MANY_BYTES_MAX },
   { name: `${MANY} of all forms`, plan: { stopped: times(MANY, FORMS) }, grownBytesMax: MANY_BYTES_MAX },
+  { name: `${MANY} with filters`, plan: { filtered: times(MANY, FORMS) }, grownBytesMax: MANY_BYTES_MAX },
+  {
+    name: `${MANY} mixed, and ${PAGING} that page`,
+    plan: { stopped: times(MANY / 2, FORMS), filtered: times(MANY / 2, FORMS), paging: PAGING },
+    grownBytesMax: MANY_BYTES_MAX,
+  },
   { name: "slow, and bytewise", plan: { slow: FORMS, bytewise: FORMS }, grownBytesMax: MANY_BYTES_MAX },
 ];
 

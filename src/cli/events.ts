@@ -7,7 +7,7 @@ import type { CodexdClientError } from "../client/errors.ts";
 import type { FollowNotice, FollowOptions } from "../client/event-follow.ts";
 import { assertNever } from "../base/assert.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
-import type { CodexdEvent } from "../core/event.ts";
+import type { CodexdEvent, EventGap } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
 import { followingClient, printAll } from "./daemon-client.ts";
@@ -37,11 +37,12 @@ async function runEvents(context: CliContext): Promise<number> {
   const { request, io } = context;
   const options = followOptions(request);
   const client = followingClient(context);
-  const tell = createTeller((text) => io.stderr(`codexd: ${text}\n`));
+  const say = (text: string): void => io.stderr(`codexd: ${text}\n`);
+  const tell = createTeller(say);
   const json = hasFlag(request, "json");
   const texts = async function* (): AsyncGenerator<string, void, undefined> {
     const follows = !hasFlag(request, "no-follow");
-    for await (const event of follows ? client.events({ ...options, onNotice: tell }) : kept(client, options)) {
+    for await (const event of follows ? client.events({ ...options, onNotice: tell }) : kept(client, options, say)) {
       yield json ? `${JSON.stringify(event)}\n` : eventText(event, io.colours);
     }
   };
@@ -49,11 +50,14 @@ async function runEvents(context: CliContext): Promise<number> {
 }
 
 /** The events up to the newest there is at the begin, so that it ends however many come meanwhile. */
-async function* kept(client: CodexdClient, options: FollowOptions): AsyncGenerator<CodexdEvent, void, undefined> {
+async function* kept(
+  client: CodexdClient, options: FollowOptions, say: (text: string) => void,
+): AsyncGenerator<CodexdEvent, void, undefined> {
   let cursor = options.after ?? 0;
   for (let headSeq: number | undefined; headSeq === undefined || cursor < headSeq;) {
     const page = await client.listEvents({ ...options, after: cursor, limit: LIMITS.pageMax });
     const end = (headSeq ??= page.headSeq);
+    for (const gap of page.gaps ?? []) say(gapText(gap, true));
     yield* page.events.filter(({ seq }) => seq <= end);
     if (page.nextAfter <= cursor) return;
     cursor = page.nextAfter;
@@ -93,12 +97,17 @@ export function createTeller(say: (text: string) => void): (notice: FollowNotice
         lost = true;
         return;
       case "gap":
-        say(`events ${notice.after + 1} to ${notice.oldestSeq - 1} are not kept any more`);
+        say(gapText({ fromSeq: notice.after + 1, toSeq: notice.oldestSeq - 1 }, notice.damaged));
         return;
       default:
         assertNever(notice);
     }
   };
+}
+
+export function gapText({ fromSeq, toSeq }: EventGap, damaged: boolean): string {
+  const why = damaged ? "cannot be read; codexd doctor says why" : "are not kept any more";
+  return `events ${fromSeq} to ${toSeq} ${why}`;
 }
 
 function lostText({ code, message }: CodexdClientError): string {

@@ -9,6 +9,7 @@ import { LIMITS } from "../core/limits.ts";
 import { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 import { flagValue, hasFlag, type CliContext, type CodexdCliRequest, type CommandSpec } from "./command.ts";
 import { followingClient, printAll } from "./daemon-client.ts";
+import { gapText } from "./events.ts";
 import { CLIENT_FLAGS } from "./find-daemon.ts";
 
 export const logsCommand: CommandSpec = {
@@ -27,12 +28,13 @@ export const logsCommand: CommandSpec = {
 };
 
 async function runLogs(context: CliContext): Promise<number> {
-  const { request } = context;
+  const { request, io } = context;
   const [id = ""] = request.positionals;
   const stream = streamOf(request);
   const client = followingClient(context);
   const follow = hasFlag(request, "follow");
-  const parts = id.startsWith("run_") ? runText(client, id, stream, follow) : turnText(client, id, follow);
+  const say = (text: string): void => io.stderr(`codexd: ${text}\n`);
+  const parts = id.startsWith("run_") ? runText(client, id, stream, follow) : turnText(client, id, follow, say);
   return printAll(context, client, parts);
 }
 
@@ -51,7 +53,9 @@ async function* runText(
 }
 
 /** Of one that has ended its answer; of one that runs what has been said, and with `follow` what will be. */
-async function* turnText(client: CodexdClient, id: string, follow: boolean): AsyncGenerator<string, void, undefined> {
+async function* turnText(
+  client: CodexdClient, id: string, follow: boolean, say: (text: string) => void,
+): AsyncGenerator<string, void, undefined> {
   const turn = await client.getTurn(id);
   if (turn.lastSeq !== null) {
     if (turn.finalMessage !== null) yield `${turn.finalMessage}\n`;
@@ -61,7 +65,7 @@ async function* turnText(client: CodexdClient, id: string, follow: boolean): Asy
   const after = turn.firstSeq - 1;
   let { turnId } = turn;
   let said: { readonly itemId: unknown } | null = null;
-  const events = follow ? client.events({ ...query, after }) : eventsSoFar(client, query, after);
+  const events = follow ? client.events({ ...query, after }) : eventsSoFar(client, query, after, say);
   for await (const { type, detail } of events) {
     const own = detail["submissionId"] === turn.submissionId && turn.submissionId !== null;
     // Codex's id is not known before it has answered, and deltas bear no other.
@@ -79,11 +83,12 @@ async function* turnText(client: CodexdClient, id: string, follow: boolean): Asy
 
 /** Those that the journal has now. */
 async function* eventsSoFar(
-  client: CodexdClient, query: Pick<EventQuery, "session" | "types">, from: number,
+  client: CodexdClient, query: Pick<EventQuery, "session" | "types">, from: number, say: (text: string) => void,
 ): AsyncGenerator<CodexdEvent, void, undefined> {
   let head = Infinity;
   for (let after = from, next; after < head; after = next) {
     const page = await client.listEvents({ ...query, after, limit: LIMITS.pageMax });
+    for (const gap of page.gaps ?? []) say(gapText(gap, true));
     yield* page.events;
     next = page.nextAfter;
     // What is written meanwhile is not waited for.

@@ -4,7 +4,7 @@
 // statuses that no union names.
 
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
-import type { CodexdEvent, EventDetail } from "../core/event.ts";
+import type { CodexdEvent, EventDetail, EventGap } from "../core/event.ts";
 import type { ChildState, Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
 import type {
   CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, TurnStopOutcome,
@@ -107,6 +107,8 @@ export interface EventListing {
   readonly nextAfter: number;
   readonly oldestSeq: number;
   readonly headSeq: number;
+  /** Only where the journal is damaged: events of this page that cannot be read. */
+  readonly gaps?: readonly EventGap[] | undefined;
 }
 
 /** Every call rejects with CodexdClientError, or with the reason of the signal that aborted it. */

@@ -28,8 +28,8 @@ export type FollowNotice =
   /** Events after `after` come from here on. */
   | { readonly type: "connected"; readonly after: number }
   | { readonly type: "lost"; readonly error: CodexdClientError; readonly retryMs: number }
-  /** Events after `after` and before `oldestSeq` are not kept any more. */
-  | { readonly type: "gap"; readonly after: number; readonly oldestSeq: number };
+  /** Events after `after` and before `oldestSeq` are not kept any more; `damaged`: they cannot be read. */
+  | { readonly type: "gap"; readonly after: number; readonly oldestSeq: number; readonly damaged: boolean };
 
 export interface FollowOptions extends EventFilterQuery {
   /** The seq after which events are wanted; 0 is from the oldest; without one only what comes from now on. */
@@ -65,8 +65,13 @@ export async function* followEvents(
       notify({ type: "connected", after: cursor });
       for await (const line of readLines(reply, parts.clock)) {
         reconnect.alive();
-        const { seq, event } = decodeLine(line);
+        const { seq, event, gapFrom } = decodeLine(line);
         if (seq <= cursor) continue;
+        if (gapFrom !== null) {
+          const gap = { after: Math.max(cursor, gapFrom - 1), oldestSeq: seq + 1 };
+          if (onNotice === undefined) throw gapError(gap);
+          notify({ type: "gap", ...gap, damaged: true });
+        }
         cursor = seq;
         if (event !== null) yield event;
         signal.throwIfAborted();
@@ -77,7 +82,7 @@ export async function* followEvents(
       if (oldestSeq === null || cursor === null || oldestSeq <= cursor + 1 || onNotice === undefined) {
         await reconnect.wait(error);
       } else {
-        notify({ type: "gap", after: cursor, oldestSeq });
+        notify({ type: "gap", after: cursor, oldestSeq, damaged: false });
         cursor = oldestSeq - 1;
       }
     }
@@ -129,13 +134,28 @@ function watchSilence(reply: WireReply, clock: Clock): Timer {
   });
 }
 
-/** An event, or a heartbeat that moves the cursor alone. */
-function decodeLine(line: string): { seq: number; event: CodexdEvent | null } {
+interface StreamLine {
+  readonly seq: number;
+  /** Null for a heartbeat, which moves the cursor alone, and for a gap. */
+  readonly event: CodexdEvent | null;
+  /** The first of the events up to `seq` that cannot be read; null where there are none. */
+  readonly gapFrom: number | null;
+}
+
+function decodeLine(line: string): StreamLine {
   const value = parseJson(line);
   if (!isObject(value) || typeof value["seq"] !== "number") {
     throw clientError("bad_reply", `the stream has a line that is no event: ${line.slice(0, 100)}`);
   }
-  return { seq: value["seq"], event: value["type"] === "heartbeat" ? null : (value as unknown as CodexdEvent) };
+  const { seq, type, fromSeq } = value;
+  if (type === "gap") return { seq, event: null, gapFrom: typeof fromSeq === "number" ? fromSeq : seq };
+  return { seq, event: type === "heartbeat" ? null : (value as unknown as CodexdEvent), gapFrom: null };
+}
+
+/** As the daemon words it where it can say so before the stream begins. */
+function gapError({ after, oldestSeq }: { after: number; oldestSeq: number }): CodexdClientError {
+  const message = `events ${after + 1} to ${oldestSeq - 1} cannot be read`;
+  return new CodexdClientError("cursor_expired", message, { status: 410, detail: { oldestSeq } });
 }
 
 function gapOf(error: unknown): number | null {

@@ -31,6 +31,12 @@ export interface CodexdEvent extends Omit<EventDraft, "detailJson"> {
   readonly createdAt: string;
 }
 
+/** Events that cannot be read, because the journal is damaged there; both ends included. */
+export interface EventGap {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
 /** Types of codexd's own, in the order of their life cycles. */
 export const OWN_EVENT_TYPES = [
   "daemon.started",

@@ -4,6 +4,7 @@
 
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import { RECORD_LIMITS } from "./record-limits.ts";
+import { STREAM_LIMITS } from "./stream-limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -104,6 +105,9 @@ export const LIMITS = {
   journalSegmentBytesMin: 64 * KIB,
   /** A line that comes right behind others waits so long for company, or until there is so much of it. */
   journalPaceMs: 1,
+  /** Writes of a journal that nobody waits for: so many at once, then as many in a second. */
+  journalWritesAtOnce: 8,
+  journalWritesPerSecond: 1280,
   journalPaceBytes: 32 * KIB,
   journalSyncMs: SECOND,
   seqCeilingStep: 1_000_000,
@@ -123,6 +127,21 @@ export const LIMITS = {
   cachedTextCharsMax: 64 * KIB,
   bodyBytesMax: MIB,
   inputBodyBytesMax: 16 * MIB,
+  /** Of one who has not shown the token, at `/healthz` and `/readyz`: nobody else can make codexd hold anything. */
+  untrustedBodyBytesMax: KIB,
+  /** A body up to here waits for no room; with all connections they come to 16 MiB. */
+  bodyFreeBytes: 64 * KIB,
+  /** Larger ones that are being read at once, by what they may become: two of the largest; more of them wait unread. */
+  bodiesBytesMax: 64 * MIB,
+  /** What is read of a sender in one turn of the loop, and of how many: a few milliseconds' work in all. */
+  readPortionBytes: 64 * KIB,
+  readPortionsATurn: 4,
+  /** Turns of the loop between two large bodies that are parsed: in them a new connection is taken and answered. */
+  parseRestTurns: 8,
+  /** What a chunk of less counts as there: one of a single byte costs the parser and the loop as much. */
+  readChunkBytesMin: KIB,
+  /** Of one body: with chunks of a byte each, 64 KiB of a connection are 10,000 calls of the parser's. */
+  bodyChunksMax: 65_536,
   jsonDepthMax: 64,
   jsonKeysMax: 10_000,
   /** Elements and members of a body together: millions of empty arrays would hold the loop while they are built. */
@@ -141,6 +160,10 @@ export const LIMITS = {
   requestsPipelinedMax: 256,
   /** A refused sender's bytes are thrown away this long, so that a reset does not take the answer from it. */
   lingerMs: SECOND,
+  /** Of a body; above any that was meant to fit, so that a client that writes all of it first can still be told. */
+  lingerBytesMax: 32 * MIB,
+  /** Of what is no request, or asks for another protocol: nothing much can be behind it. */
+  lingerSocketBytesMax: 256 * KIB,
   /** Requests in flight have this long to end when the edge stops. */
   edgeStopMs: 2 * SECOND,
   /** Node's own fetch gives up at 300 s. */
@@ -154,41 +177,8 @@ export const LIMITS = {
   /** Streams that a new token ends may take so long over it: with the poll they have gone within a second. */
   tokenCloseMs: 400,
 
-  wsMessageBytesMax: MIB,
-  wsControlPayloadBytesMax: 125,
-  /** What the fragments of one message may pin, so that 10,000 fragments of one byte cost what they look like. */
-  wsFragmentsPinnedBytesMax: 2 * MIB,
-  wsPingMs: 20 * SECOND,
-  /** How often one shared timer looks for silent and for slow peers. */
-  wsTickMs: SECOND,
-  /**
-   * A peer that lets this many pongs wait is not read from until it has taken half of them; a remote app-server, whose
-   * turns go on, gets no more of them until then.
-   */
-  wsPongsWaitingMax: 1024,
-  wsCloseMs: 2 * SECOND,
-  /** How long one that was cut off may take to read why: it had stopped reading, and costs `streamGivenBytes`. */
-  wsSlowCloseMs: 2 * 60 * SECOND,
-  /** A slow reader has this long above the soft bound, none above the hard one. */
-  streamSoftBytes: MIB,
-  streamSoftMs: 10 * SECOND,
-  streamHardBytes: 8 * MIB,
-  /** A replay goes on when its reader has no more than this before it. */
-  streamDrainedBytes: 256 * KIB,
-  /** Of what waits, the socket's: it cannot be taken back, so one that is cut off has to read it before it is told. */
-  streamGivenBytes: 256 * KIB,
-  /** All readers of one edge together, bytes that several wait for counted once; beyond it the slowest go. */
-  streamsHeldBytesMax: 48 * MIB,
-  /** Messages that a client may send before it has had its `hello`. */
-  wsEarlyMessagesMax: 64,
-  streamHeartbeatMs: 20 * SECOND,
   /** Without a scrape for so long the event loop is not measured any more: measuring costs 0.4 % of a processor. */
   metricsLoopDelayMs: 5 * 60 * SECOND,
-  /** How soon a reader of Server-Sent Events comes back: a daemon that is started again serves within a second. */
-  sseRetryMs: SECOND,
-  replayChunkBytes: 256 * KIB,
-  /** The newest events stay in memory, once for all readers: who is so little behind is served without reading. */
-  recentBatchBytesMax: 4 * MIB,
 
   /** How long a run that was sent SIGINT may take before it is killed: `codex exec` ends within 25 ms. */
   runStopGraceMs: 5 * SECOND,
@@ -286,5 +276,6 @@ export const LIMITS = {
   /** Node fires a longer timer at once. */
   timerMsMax: 2_147_483_647,
   ...RECORD_LIMITS,
+  ...STREAM_LIMITS,
   ...CLIENT_LIMITS,
 } as const;

@@ -4,9 +4,14 @@
 // Event one short string, once a batch.
 // Invariant: a whole batch is encoded once, and every unfiltered client gets that same buffer, which nobody changes.
 
-import type { EventBatch, EventEntry } from "../core/event.ts";
+import type { EventBatch, EventEntry, EventGap } from "../core/event.ts";
 import { SSE_END, sseHead } from "../protocol/sse.ts";
 import { frameHeaderBytes, OPCODE, writeServerFrameHeader } from "../protocol/ws-frame.ts";
+
+/** What every form says of events that cannot be read; `seq` moves the reader's cursor, as that of a heartbeat does. */
+export function gapText({ fromSeq, toSeq }: EventGap): string {
+  return `{"type":"gap","seq":${toSeq},"fromSeq":${fromSeq},"toSeq":${toSeq}}`;
+}
 
 export type Encoder = (batch: EventBatch, entries: readonly EventEntry[]) => Buffer;
 

@@ -18,12 +18,14 @@ export async function eventPageText(events: EventService, query: HttpEventQuery)
 }
 
 /** The envelope as `prettyJson` would write it, with one event a line. */
-function pageText({ events, nextAfter, oldestSeq, headSeq }: EventPage): string {
+function pageText({ events, gaps, nextAfter, oldestSeq, headSeq }: EventPage): string {
   const list = events.length === 0 ? "[]" : `[\n      ${events.join(",\n      ")}\n    ]`;
+  // A page of a whole journal is as it always was.
+  const gapList = gaps.length === 0 ? "" : `\n    "gaps": ${JSON.stringify(gaps)},`;
   return `{
   "ok": true,
   "data": {
-    "events": ${list},
+    "events": ${list},${gapList}
     "nextAfter": ${nextAfter},
     "oldestSeq": ${oldestSeq},
     "headSeq": ${headSeq}

@@ -33,10 +33,16 @@ const START_TURN = {
   ],
 } as const;
 
+const GAP = "`gap` with `fromSeq` and `toSeq` stands for events that cannot be read";
 const HEARTBEAT = "an idle stream carries the newest seq every 20 s";
 const EVENTS: AnswerDescription = {
   ...data("A page, NDJSON or Server-Sent Events, by `format` or `Accept`.", {
     events: listOf(ref("Event")), nextAfter: INTEGER, oldestSeq: INTEGER, headSeq: INTEGER,
+  }, {
+    gaps: {
+      ...listOf({ type: "object", properties: { fromSeq: INTEGER, toSeq: INTEGER }, required: ["fromSeq", "toSeq"] }),
+      description: "Only where the journal is damaged: events of this page that cannot be read.",
+    },
   }),
 };
 
@@ -61,9 +67,12 @@ export function describeOperations(eventStreamPath: string): Readonly<Record<str
           description: EVENTS.description,
           content: {
             ...EVENTS.content,
-            "application/x-ndjson": { ...TEXT, description: `One event a line; ${HEARTBEAT} as a heartbeat line.` },
+            "application/x-ndjson": {
+              ...TEXT, description: `One event a line; ${HEARTBEAT} as a heartbeat line; ${GAP}.`,
+            },
             "text/event-stream": {
-              ...TEXT, description: `\`id\` is the seq, \`event\` the type, \`data\` the event; ${HEARTBEAT} as an id.`,
+              ...TEXT,
+              description: `\`id\` is the seq, \`event\` the type, \`data\` the event; ${HEARTBEAT} as an id; ${GAP}.`,
             },
           },
         },

@@ -43,7 +43,7 @@ export class Outbox implements Holder {
   #givenBytes = 0;
   #oversize: Buffer | null = null;
   #stuckSinceMs = 0;
-  /** Since when more than the soft bound has waited; below it, since when a reader that was above it took nothing. */
+  /** Since when it is congested; below that, since when a reader that was congested took nothing. */
   #slowSinceMs: number | null = null;
   /** The largest write since then. */
   #largestBytes = 0;
@@ -97,13 +97,14 @@ export class Outbox implements Holder {
   }
 
   /**
-   * Whether the soft bound has been exceeded for too long, or nothing been taken for as long since it was; the clock
-   * is asked only then. A write that is larger by itself has the time that it takes at the same pace, or a reader of
+   * Whether it has been congested for too long, or has taken nothing for as long since it was; the clock is asked only
+   * then. Where readers hold much together, one that has stopped is sent less than the soft bound, and would hold that
+   * for ever. A write that is larger by itself has the time that it takes at the same pace, or a reader of
    * that pace would never get it.
    */
   isTooSlow(nowMs: number | null): boolean {
     const { limits, clock } = this.#options;
-    if (this.#slowSinceMs === null && this.bufferedBytes <= limits.streamSoftBytes) {
+    if (this.#slowSinceMs === null && !this.congested) {
       this.#largestBytes = 0;
       return false;
     }

@@ -2,7 +2,7 @@
 //
 // Only how they look: how they flow is stream-response.ts's matter.
 
-import { eventLines } from "./event-frames.ts";
+import { eventLines, gapText } from "./event-frames.ts";
 import type { Framing } from "./stream-response.ts";
 
 export const NDJSON: Framing = {
@@ -10,5 +10,6 @@ export const NDJSON: Framing = {
   contentType: "application/x-ndjson; charset=utf-8",
   opening: () => "",
   encode: eventLines,
+  gap: (gap) => `${gapText(gap)}\n`,
   heartbeat: (seq) => `{"type":"heartbeat","seq":${seq}}\n`,
 };

@@ -6,7 +6,9 @@
 import type { ServerResponse } from "node:http";
 import type { Timer } from "../base/clock.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
+import type { EventGap } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
+import { expired } from "../service/event-gaps.ts";
 import type { EventSink, EventStream } from "../service/services.ts";
 import type { Encoder } from "./event-frames.ts";
 import { filterOf, type FilterQuery } from "./event-query.ts";
@@ -22,6 +24,7 @@ export interface Framing {
   /** What goes before the first event, where the stream goes on behind `seq`. */
   opening(seq: number): string;
   readonly encode: Encoder;
+  gap(gap: EventGap): string;
   heartbeat(seq: number): string;
 }
 
@@ -73,7 +76,7 @@ function openStream({ services }: EdgeContext, query: FilterQuery, sink: EventSi
   // From 0 is from the oldest, which never expires.
   if (status !== "gap" || query.after === 0) return stream;
   stream.close();
-  throw new CodexdError("cursor_expired", `events up to ${oldestSeq - 1} are not kept any more`, { oldestSeq });
+  throw expired(query.after ?? 0, oldestSeq);
 }
 
 interface Reader extends EventSink {
@@ -89,7 +92,8 @@ function createReader(response: ServerResponse, framing: Framing, edge: EdgeCont
     response.destroy();
   };
   const cutOff = (): void => {
-    if (response.destroyed) return;
+    // Its connection may have been cut a moment ago; until that is told, what it held would still be counted.
+    if (response.destroyed) return outbox.gone();
     log.debug("a reader of the event stream was too slow", {
       kind: framing.kind, bufferedBytes: outbox.bufferedBytes,
     });
@@ -115,6 +119,7 @@ function createReader(response: ServerResponse, framing: Framing, edge: EdgeCont
       response.end();
     },
     write: (batch, entries) => send(framing.encode(batch, entries)),
+    gap: (gap) => send(Buffer.from(framing.gap(gap))),
     heartbeat: (seq) => send(Buffer.from(framing.heartbeat(seq))),
     get congested() {
       return outbox.congested;

@@ -5,8 +5,8 @@
 
 import { DecodeError } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
-import { sseCursor, sseOpening } from "../protocol/sse.ts";
-import { eventMessages } from "./event-frames.ts";
+import { SSE_END, sseCursor, sseHead, sseOpening } from "../protocol/sse.ts";
+import { eventMessages, gapText } from "./event-frames.ts";
 import { HTTP_EVENT_SHAPE, type HttpEventQuery } from "./event-query.ts";
 import type { HeaderFields } from "./headers.ts";
 import type { Framing } from "./stream-response.ts";
@@ -16,6 +16,7 @@ export const SSE: Framing = {
   contentType: "text/event-stream; charset=utf-8",
   opening: (seq) => sseOpening(LIMITS.sseRetryMs, seq),
   encode: eventMessages,
+  gap: (gap) => `${sseHead(gap.toSeq, "gap")}${gapText(gap)}${SSE_END}`,
   heartbeat: sseCursor,
 };
 

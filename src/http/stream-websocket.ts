@@ -4,14 +4,14 @@
 // Invariant: `hello` is the first message, its snapshot is of the tick in which the stream was opened, and it goes
 // out only when all that it shows is in the journal.
 
-import { isObject } from "../base/decode.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { WS_CLOSE } from "../protocol/ws-close.ts";
 import { judgeUpgrade, upgradeResponse } from "../protocol/ws-handshake.ts";
 import type { EventFilter, EventSink, EventStream, Resume } from "../service/services.ts";
-import { eventFrames } from "./event-frames.ts";
+import { eventFrames, gapText } from "./event-frames.ts";
 import { decodeSubscription, filterOf, filterOfSubscription, SOCKET_EVENT_SHAPE } from "./event-query.ts";
+import { parseJsonObject } from "./json-object.ts";
 import { decodeQuery } from "./query.ts";
 import { refusalOf, SECURITY_HEADERS } from "./reply.ts";
 import type { EdgeContext, UpgradeCall } from "./route.ts";
@@ -44,6 +44,7 @@ class StreamClient {
   #leave: () => void = () => undefined;
   /** What came before `hello` went out; null from then on. */
   #early: string[] | null = [];
+  #earlyChars = 0;
   /** Shared by all who ask while it is made. */
   #statusText: Promise<string> | null = null;
 
@@ -82,8 +83,9 @@ class StreamClient {
   text(message: string): void {
     if (this.#early === null) return this.#take(message);
     this.#early.push(message);
-    if (this.#early.length > LIMITS.wsEarlyMessagesMax) {
-      this.#connection?.close(WS_CLOSE.tryAgainLater, "too many messages before hello");
+    this.#earlyChars += message.length;
+    if (this.#early.length > LIMITS.wsEarlyMessagesMax || this.#earlyChars > LIMITS.wsEarlyCharsMax) {
+      this.#connection?.close(WS_CLOSE.tryAgainLater, "too much was said before hello");
     }
   }
 
@@ -103,6 +105,7 @@ class StreamClient {
     const congested = (): boolean => this.#connection?.congested === true;
     return {
       write: (batch, entries) => this.#connection?.sendFrames(eventFrames(batch, entries)),
+      gap: (gap) => this.#connection?.sendText(gapText(gap)),
       heartbeat: (seq) => this.#connection?.sendText(`{"type":"heartbeat","seq":${seq}}`),
       get congested() {
         return congested();
@@ -191,12 +194,12 @@ const ANSWERS: ReadonlyMap<unknown, (this: StreamClient, message: Record<string,
   ["subscribe", StreamClient.prototype.answerSubscribe],
 ]);
 
+/** By the rules for a body. */
 function parseObject(text: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
+    return parseJsonObject(Buffer.from(text));
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof CodexdError) return null;
     throw error;
   }
 }

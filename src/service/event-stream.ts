@@ -1,14 +1,14 @@
 // One reader of the event stream: replays the journal at the reader's own pace, then goes on live, and back to the
 // journal when it cannot keep up, so that a burst costs it time and the daemon no memory.
 //
-// Invariant: the reader gets every event above its cursor that passes its filter once and in order, or its stream ends
-// where retention has taken what was next. The step from replay to live happens in one tick, in which the cursor equals
-// the journal's head, so nothing fits in between.
+// Invariant: the reader gets every event above its cursor that passes its filter once and in order, and is told of
+// those that are damaged; its stream ends where retention has taken what was next. The step from replay to live happens
+// in one tick, in which the cursor equals the journal's head, so nothing fits in between.
 
-import { CodexdError } from "../core/errors.ts";
 import type { EventBatch } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { select, type EntryTest } from "./event-filter.ts";
+import { damageBefore, expired, skipsTaken } from "./event-gaps.ts";
 import type { EventSink } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 
@@ -42,10 +42,12 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
   const deliver = (batch: EventBatch): void => {
     if (batch.lastSeq <= cursor) return;
     if (skipsTaken(batch, cursor, store)) throw expired(cursor, store.oldestSeq);
+    const damage = damageBefore(batch, cursor, store);
     const entries = select(batch, cursor, test);
     cursor = batch.lastSeq;
+    if (damage !== null) sink.gap(damage);
+    if (damage !== null || entries.length > 0) wroteSinceTick = true;
     if (entries.length === 0) return;
-    wroteSinceTick = true;
     sink.write(batch, entries);
   };
 
@@ -102,16 +104,4 @@ export function createStream({ store, sink, test, after, nowMs, onReplay }: Stre
       mode = "closed";
     },
   };
-}
-
-/** Whether retention has taken events between `cursor` and `batch`: a reader that is slower than it has to be told. */
-export function skipsTaken({ firstSeq }: EventBatch, cursor: number, { oldestSeq }: { oldestSeq: number }): boolean {
-  return firstSeq > cursor + 1 && oldestSeq > cursor + 1;
-}
-
-/** What a reader is told whose next events are not kept any more. */
-export function expired(after: number, oldestSeq: number): CodexdError {
-  return new CodexdError("cursor_expired", `after: events up to ${oldestSeq - 1} are gone, so ${after} is too old`, {
-    oldestSeq,
-  });
 }

@@ -4,10 +4,11 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { CodexdError } from "../core/errors.ts";
-import type { EventBatch, EventEntry } from "../core/event.ts";
+import type { EventBatch, EventEntry, EventGap } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { compileFilter, select } from "./event-filter.ts";
-import { createStream, expired, skipsTaken, type StreamState } from "./event-stream.ts";
+import { damageBefore, expired, oldestFor, skipsTaken } from "./event-gaps.ts";
+import { createStream, type StreamState } from "./event-stream.ts";
 import type { EventPage, EventService, Resume } from "./services.ts";
 import type { CodexdStore } from "./tables.ts";
 import type { Tally } from "./tally.ts";
@@ -110,15 +111,20 @@ async function readEvents(store: CodexdStore, query: PageQuery): Promise<EventPa
   const { from, anyOldest, limit, oldestSeq, headSeq } = query;
   const test = compileFilter(query.filter);
   const events: string[] = [];
+  const gaps: EventGap[] = [];
   let bytes = 0;
   let scanned = 0;
   let cursor = from;
-  const pageTo = (nextAfter: number): EventPage => ({ events, nextAfter, oldestSeq, headSeq });
+  const pageTo = (nextAfter: number): EventPage => ({ events, gaps, nextAfter, oldestSeq, headSeq });
   if (from >= headSeq) return pageTo(from);
   for await (const batch of store.replay(from)) {
     if (skipsTaken(batch, cursor, store)) {
       if (cursor > from) return pageTo(cursor);
       if (!anyOldest) throw expired(from, store.oldestSeq);
+    } else {
+      const damage = damageBefore(batch, cursor, store);
+      // What is above the head of this page is the next one's to tell.
+      if (damage !== null) gaps.push({ ...damage, toSeq: Math.min(damage.toSeq, headSeq) });
     }
     cursor = batch.lastSeq;
     for (const entry of select(batch, from, test)) {
@@ -132,12 +138,6 @@ async function readEvents(store: CodexdStore, query: PageQuery): Promise<EventPa
     if (scanned >= LIMITS.eventPageScanBytesMax) return pageTo(batch.lastSeq);
   }
   return pageTo(headSeq);
-}
-
-/** Who was told of events that a loss of power has taken goes on behind all that has gone with them. */
-function oldestFor(after: number | null, { oldestSeq, seqHoles }: CodexdStore): number {
-  const hole = seqHoles.find(({ fromSeq, toSeq }) => after !== null && after >= fromSeq && after < toSeq);
-  return hole === undefined ? oldestSeq : Math.max(oldestSeq, hole.toSeq + 1);
 }
 
 function textOf(batch: EventBatch, entry: EventEntry): string {

@@ -3,7 +3,7 @@
 // Every read gives journaled state only: it takes its picture, then waits until all of it is in the journal.
 
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
-import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
+import type { CodexdEvent, EventBatch, EventEntry, EventGap } from "../core/event.ts";
 import type { StopReport } from "../core/processes.ts";
 import type { ChildState, Page, SessionRecord, TurnRecord } from "../core/records.ts";
 import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
@@ -172,6 +172,8 @@ export interface EventFilter {
 export interface EventPage {
   /** Each element is one event as JSON text, as it stands in the journal. */
   readonly events: readonly string[];
+  /** Events that belong on this page, pass its filter or not, and cannot be read: the journal is damaged there. */
+  readonly gaps: readonly EventGap[];
   readonly nextAfter: number;
   readonly oldestSeq: number;
   readonly headSeq: number;
@@ -191,6 +193,8 @@ export interface EventSink {
    * share one encoding of the whole batch among all its like.
    */
   write(batch: EventBatch, entries: readonly EventEntry[]): void;
+  /** The journal is damaged here: these events cannot be read, whether or not they would have passed the filter. */
+  gap(gap: EventGap): void;
   /** Nothing was written for `LIMITS.streamHeartbeatMs`; `seq` is the newest that the filter has looked at. */
   heartbeat(seq: number): void;
   /** More waits for the reader than `LIMITS.streamSoftBytes`: a live stream then goes on from the journal. */

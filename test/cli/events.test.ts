@@ -58,11 +58,13 @@ describe("what is printed", () => {
       const after = Number(new URL(url, "http://d").searchParams.get("after"));
       const headSeq = 3 + seen.length;
       const events = all.filter(({ seq }) => seq > after && seq <= Math.min(headSeq, after + 2) && seq !== 2);
-      response.end(JSON.stringify({ ok: true, data: { events, nextAfter: after + 2, oldestSeq: 1, headSeq } }));
+      const gaps = after === 0 ? [{ fromSeq: 2, toSeq: 2 }] : undefined;
+      response.end(JSON.stringify({ ok: true, data: { events, gaps, nextAfter: after + 2, oldestSeq: 1, headSeq } }));
     });
-    const { code, out } = await events(["--url", baseUrl, "--no-follow", "--json", "--type", "x"], -1);
+    const { code, out, err } = await events(["--url", baseUrl, "--no-follow", "--json", "--type", "x"], -1);
     assert.equal(code, 0);
     assert.deepEqual(out.trim().split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq), [1, 3, 4]);
+    assert.equal(err, "codexd: events 2 to 2 cannot be read; codexd doctor says why\n");
     assert.deepEqual(seen.map(({ url }) => url), [0, 2].map((after) =>
       `/v1/codexd/events?format=json&after=${after}&limit=1000&type=x`));
   });

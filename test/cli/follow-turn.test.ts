@@ -23,7 +23,7 @@ function clientWith(events: readonly StreamedEvent[], getTurn: () => Promise<unk
   return {
     events: (options: FollowOptions) => createIteration([options.signal], async function* (signal) {
       options.onNotice?.({ type: "connected", after: 1 });
-      options.onNotice?.({ type: "gap", after: 1, oldestSeq: 9 });
+      options.onNotice?.({ type: "gap", after: 1, oldestSeq: 9, damaged: false });
       for (const event of events) yield event as never;
       await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     }),

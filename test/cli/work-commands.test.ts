@@ -95,7 +95,7 @@ describe("logs", () => {
       { seq, type: "app-server.turn.message.delta", detail: { turnId: "turn-1", itemId, delta: said } });
     const pages = [
       { events: [delta(5, "a", "Let me "), delta(6, "a", "see.")], nextAfter: 6, headSeq: 8 },
-      { events: [delta(8, "b", "Done")], nextAfter: 8, headSeq: 20 },
+      { events: [delta(8, "b", "Done")], gaps: [{ fromSeq: 7, toSeq: 7 }], nextAfter: 8, headSeq: 20 },
     ];
     const { command, daemon } = await commandsOn(t, {
       "GET /turns/sub_1": { turn: makeTurn({ firstSeq: 5 }) },
@@ -103,7 +103,9 @@ describe("logs", () => {
         answerJson(response, 200, { ok: true, data: pages.shift() });
       },
     });
-    assert.deepEqual(await command(["logs", "sub_1"]), { code: 0, out: "Let me see.\nDone\n", err: "" });
+    assert.deepEqual(await command(["logs", "sub_1"]), {
+      code: 0, out: "Let me see.\nDone\n", err: "codexd: events 7 to 7 cannot be read; codexd doctor says why\n",
+    });
     assert.deepEqual(daemon.seen.slice(1).map(({ url }) => /after=\d+/.exec(url)?.[0]), ["after=4", "after=6"]);
     const { command: silent } = await commandsOn(t, { "GET /turns/sub_1": { turn: makeTurn({ firstSeq: 5 }) } });
     assert.deepEqual(await silent(["logs", "sub_1"]), { code: 0, out: "", err: "" });

@@ -126,9 +126,27 @@ describe("the cursor", () => {
     const notices: FollowNotice[] = [];
     const onNotice = (notice: FollowNotice): void => void notices.push(notice);
     assert.deepEqual(await take(follow(t, server, { after: 2, onNotice }), 4), [6, 7, 8, 9]);
-    assert.deepEqual(notices, [{ type: "gap", after: 2, oldestSeq: 6 }, { type: "connected", after: 5 }]);
+    assert.deepEqual(notices, [
+      { type: "gap", after: 2, oldestSeq: 6, damaged: false }, { type: "connected", after: 5 },
+    ]);
     // Nobody would hear of it: then it is an error.
     await assert.rejects(follow(t, server, { after: 2 }).next(), { code: "cursor_expired", status: 410 });
+  });
+
+  test("moves over what cannot be read, which is told, or ends the iteration", async (t) => {
+    const server: ScriptedStream = await startScriptedStream(t, 9, (call) => {
+      call.begin();
+      call.send(linesOf(server.journal.slice(call.after, 2)));
+      call.send('{"type":"gap","seq":6,"fromSeq":4,"toSeq":6}\n');
+      call.send(linesOf(server.journal.slice(6)));
+    });
+    const notices: FollowNotice[] = [];
+    const onNotice = (notice: FollowNotice): void => void notices.push(notice);
+    assert.deepEqual(await take(follow(t, server, { after: 1, onNotice }), 3), [2, 7, 8]);
+    assert.deepEqual(notices.slice(1), [{ type: "gap", after: 3, oldestSeq: 7, damaged: true }]);
+    const deaf = follow(t, server, { after: 1 });
+    assert.equal((await deaf.next()).value?.seq, 2);
+    await assert.rejects(deaf.next(), { code: "cursor_expired", detail: { oldestSeq: 7 } });
   });
 
   test("ahead of the journal, and a 410 that leads nowhere, end it", async (t) => {

@@ -107,6 +107,22 @@ test("who is stuck for the longest time gives way to the others, not who holds t
   assert.deepEqual(left, ["slow"]);
 });
 
+test("where much is held together, one that has stopped below the soft bound is too slow as well", () => {
+  const drained = LIMITS.streamDrainedBytes;
+  for (const [bytes, heldBytesMax, isSlow] of [
+    [drained + 1, 2 * drained, true], [drained, 2 * drained - 1, false], [drained + 1, 2 * drained + 2, false],
+  ] as const) {
+    const { clock, socket, outbox } = open(heldBytesMax);
+    socket.holding = true;
+    outbox.write(Buffer.alloc(bytes));
+    assert.deepEqual([outbox.congested, outbox.isTooSlow(null)], [isSlow, false]);
+    clock.advance(LIMITS.streamSoftMs - 1);
+    assert.equal(outbox.isTooSlow(null), false);
+    clock.advance(1);
+    assert.equal(outbox.isTooSlow(null), isSlow, `${bytes} of ${heldBytesMax}`);
+  }
+});
+
 test("one alone that would hold more than all may gives way itself", () => {
   const { socket, outbox, held, gaveWay } = open(1000);
   socket.holding = true;

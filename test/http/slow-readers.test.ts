@@ -72,3 +72,26 @@ test("all readers together have a bound: who has been stuck longest goes, be it 
   first.socket.resume();
   await first.closed;
 });
+
+test("one whose connection was cut a moment ago holds nothing any more when another asks for its place", async (t) => {
+  const clock = createManualClock();
+  const edge = await startEdge(t, { clock, limits: { streamsHeldBytesMax: 2 * 2 ** 20 } });
+  const { events } = edge.services;
+  const open = async (header = "") => {
+    const reader = openRaw(edge.unix, `GET /v1/codexd/events?format=ndjson HTTP/1.1\r\nHost: codexd\r\n${header}\r\n`);
+    await reader.until((text) => text.includes("\r\n\r\n"));
+    reader.socket.pause();
+    return reader;
+  };
+  const cut = await open(`Authorization: Bearer ${TOKEN}\r\n`);
+  for (let i = 0; i < 2; i += 1) events.publish(BIG);
+  const other = await open();
+  edge.edge.rotateToken("new");
+  clock.advance(LIMITS.tokenCloseMs);
+  // All in the tick of the cut, of which nobody has been told yet.
+  for (let i = 0; i < 3; i += 1) events.publish(BIG);
+  assert.equal(events.openCount, 1, "the other one stays");
+  cut.socket.resume();
+  await cut.closed;
+  other.socket.destroy();
+});

@@ -11,19 +11,21 @@ import type { EventSink } from "../../src/service/services.ts";
 import type { CodexdStore } from "../../src/service/tables.ts";
 import { makeBatch } from "../support/fake-events.ts";
 
-type Journal = Pick<CodexdStore, "headSeq" | "oldestSeq" | "replay">;
+type Journal = Pick<CodexdStore, "headSeq" | "oldestSeq" | "replay" | "seqHoles">;
 
 interface Opened {
   readonly stream: StreamState;
-  readonly seqs: number[];
+  /** A gap stands there as what it says of itself. */
+  readonly seqs: unknown[];
   readonly failed: Promise<unknown>;
 }
 
 function open(journal: Journal, after: number): Opened {
-  const seqs: number[] = [];
+  const seqs: unknown[] = [];
   const failed = createDeferred<unknown>();
   const sink: EventSink = {
     write: (_, entries) => void seqs.push(...entries.map(({ seq }) => seq)),
+    gap: (gap) => void seqs.push(gap),
     heartbeat: () => undefined,
     congested: false,
     drained: () => Promise.resolve(),
@@ -40,6 +42,7 @@ test("what is read after the end of a stream is shown to nobody: its reader may 
   const { stream, seqs } = open({
     headSeq: 3,
     oldestSeq: 1,
+    seqHoles: [],
     async *replay() {
       try {
         await read.promise;
@@ -61,6 +64,7 @@ test("a reader all of whose next events have gone is told, though nothing was wr
   const { stream, failed } = open({
     headSeq: 10,
     oldestSeq: 11,
+    seqHoles: [],
     async *replay() {
       replays += 1;
       // What tries without an end would leave no turn to the test.
@@ -72,4 +76,22 @@ test("a reader all of whose next events have gone is told, though nothing was wr
   stream.close();
   assert.ok(error instanceof CodexdError);
   assert.deepEqual([error.code, error.detail, replays], ["cursor_expired", { oldestSeq: 11 }, 1]);
+});
+
+test("what a loss of power has taken is told by the event behind it, what is damaged by the stream", async () => {
+  const whole = open({
+    headSeq: 9,
+    oldestSeq: 1,
+    // The first begins with a seq that the reader has had: a start after a loss may tell more than has gone.
+    seqHoles: [{ fromSeq: 2, toSeq: 4 }, { fromSeq: 7, toSeq: 8 }],
+    async *replay() {
+      yield makeBatch(1, [{}, {}]);
+      yield makeBatch(5, [{}]);
+      yield makeBatch(9, [{}]);
+    },
+  }, 0);
+  whole.stream.start();
+  await new Promise((resolve) => setImmediate(resolve));
+  whole.stream.close();
+  assert.deepEqual(whole.seqs, [1, 2, 5, { fromSeq: 6, toSeq: 6 }, 9]);
 });

@@ -43,6 +43,7 @@ function collect(): Collected {
       if (entries === batch.entries) sink.wholeBatches += 1;
       for (const entry of entries) sink.seqs.push(decodeEntry(batch, entry).seq);
     },
+    gap: () => assert.fail("nothing is damaged"),
     heartbeat: (seq: number) => void sink.heartbeats.push(seq),
     congested: false,
     drained: () => Promise.resolve(),

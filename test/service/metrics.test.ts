@@ -136,6 +136,7 @@ test("a stream that reads behind the head is a replay, a live one is none", asyn
   const seen: number[] = [];
   const sink: EventSink = {
     write: (_, entries) => seen.push(...entries.map(({ seq }) => seq)),
+    gap: () => undefined,
     heartbeat: () => undefined, congested: false, drained: async () => undefined, fail: assert.fail,
   };
   store.append(DRAFT);

@@ -87,7 +87,7 @@ export class FakeEvents implements EventService {
       .filter((entry) => entry.seq > after && entry.seq >= this.oldestSeq && passes(query.filter, entry))
       .map((entry) => `${batch.bytes.toString("utf8", entry.start, entry.end)}}`));
     const events = found.slice(0, query.limit);
-    return { events, nextAfter: after + events.length, oldestSeq: this.oldestSeq, headSeq: this.headSeq };
+    return { events, gaps: [], nextAfter: after + events.length, oldestSeq: this.oldestSeq, headSeq: this.headSeq };
   }
 
   async detail(seq: number): Promise<string> {

@@ -3,6 +3,7 @@
 
 import path from "node:path";
 
+import type { Clock } from "../../src/base/clock.ts";
 import type { CodexdPaths } from "../../src/core/config.ts";
 import { tableSpecs, type CodexdStore } from "../../src/service/tables.ts";
 import { openStore } from "../../src/store/store.ts";
@@ -16,7 +17,9 @@ const PATHS = Object.fromEntries(
   KINDS.map((kind) => [`${kind}RegistryPath`, path.join(DIR, `${kind}.json`)]),
 ) as unknown as CodexdPaths;
 
-export async function openRecordStore(disk: SimulatedDisk, clock = createFakeClock()): Promise<CodexdStore> {
+export async function openRecordStore(
+  disk: SimulatedDisk, clock: Clock = createFakeClock(),
+): Promise<CodexdStore> {
   const options = { ...storeOptions(), tables: tableSpecs(PATHS), clock } as unknown as StoreOptions<never>;
   const { store } = await openStore(options, disk.mount(), { lock: async () => ({ release: async () => {} }) });
   return store as unknown as CodexdStore;

@@ -11,6 +11,7 @@ import { createDeferred } from "../../src/base/deferred.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
 import { startDaemon, type Daemon } from "./daemon.ts";
 import { createSession, startTurn } from "./daemon-calls.ts";
+import { readPages } from "./page-reader.ts";
 import { requestText, type Door } from "./stream-visit.ts";
 import { createReplyParser, type Form, type Told } from "./stream-parsers.ts";
 
@@ -25,6 +26,9 @@ const BYTE_REST_MS = 1000;
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const PONG_MS = 5000;
 
+/** What passes the filters of the readers that have one. */
+const PASSING = /^.{0,120}"type":"app-server\.turn\.message\./;
+
 export type StreamForm = Exclude<Form, "page">;
 
 /** How it reads: as fast as it can; some 64 KiB at a time with a rest behind each; or one byte a second. */
@@ -38,6 +42,11 @@ export interface Reader {
   readonly closeCode: number | null;
   /** The first seq that did not follow, or what should not have been told. */
   readonly problem: string | null;
+  /** Seqs that it was not told of, of one that has a filter. */
+  readonly skipped: readonly number[];
+  /** Seqs that the filter would not have let pass, of one that has none; and the last one that it would. */
+  readonly others: ReadonlySet<number>;
+  readonly lastPassing: number;
   readonly socket: Socket;
   /** Resolves when it has seen this seq; rejects when it ends before. */
   until(seq: number): Promise<void>;
@@ -47,10 +56,16 @@ export interface Reader {
   readonly ended: Promise<void>;
 }
 
-export function openReader(door: Door, form: StreamForm, after: number, manner: Manner = "quick"): Reader {
+/** @param filter more of the query, which lets pass what `PASSING` says and nothing else. */
+export function openReader(
+  door: Door, form: StreamForm, after: number, manner: Manner = "quick", filter = "",
+): Reader {
   const socket = connectReading(door.port, manner, (bytes) => take(bytes));
   const begun = createDeferred<void>();
   const ended = createDeferred<void>();
+  const skipped: number[] = [];
+  const others = new Set<number>();
+  let lastPassing = after;
   let cursor = after;
   let closeCode: number | null = null;
   let problem: string | null = null;
@@ -61,7 +76,13 @@ export function openReader(door: Door, form: StreamForm, after: number, manner: 
       socket.end();
     } else if (told.kind === "wrong" || told.kind === "refused") problem ??= JSON.stringify(told);
     else if (told.kind === "event") {
-      if (told.seq !== cursor + 1) problem ??= `${told.seq} came behind ${cursor}`;
+      const passes = PASSING.test(told.text);
+      if (passes) lastPassing = told.seq;
+      else if (filter === "") others.add(told.seq);
+      else problem ??= `${told.seq} came through the filter`;
+      const follows = filter === "" ? told.seq === cursor + 1 : told.seq > cursor;
+      if (!follows) problem ??= `${told.seq} came behind ${cursor}`;
+      for (let seq = cursor + 1; seq < told.seq; seq += 1) skipped.push(seq);
       cursor = told.seq;
       if (waits.some(({ seq }) => seq <= cursor)) {
         for (const { done } of waits.filter(({ seq }) => seq <= cursor)) done.resolve();
@@ -84,10 +105,13 @@ export function openReader(door: Door, form: StreamForm, after: number, manner: 
     ended.resolve();
     for (const { done } of waits) done.reject(new Error(`${form}: ended at ${cursor}, ${closeCode}, ${problem}`));
   });
-  const target = `/v1/codexd/events?after=${after}${form === "websocket" ? "&snapshot=0" : ""}`;
+  const target = `/v1/codexd/events?after=${after}${form === "websocket" ? "&snapshot=0" : ""}${filter}`;
   socket.write(requestText(form, target, [`Host: 127.0.0.1:${door.port}`, `Authorization: Bearer ${door.token}`]));
   return {
-    form, socket,
+    form, socket, skipped, others,
+    get lastPassing() {
+      return lastPassing;
+    },
     begun: begun.promise,
     ended: ended.promise,
     get cursor() {
@@ -126,6 +150,8 @@ export interface BlastDaemon {
   /** Runs a turn of so many bytes of events to its end; gives the newest seq then. */
   turn(bytes: number): Promise<number>;
   head(): Promise<number>;
+  /** Of the turns. */
+  readonly sessionId: string;
   rssBytes(): number;
 }
 
@@ -141,7 +167,7 @@ export async function startBlastDaemon(stateDir: string): Promise<BlastDaemon> {
     return data.headSeq;
   };
   const blast: BlastDaemon = {
-    daemon, head,
+    daemon, head, sessionId: session.sessionId,
     door: { port, socketPath: socketPath ?? "", token: await daemon.token() },
     async turn(bytes) {
       const input = `DELTAS=${Math.ceil(bytes / EVENT_BYTES)} PAD=${PAD_CHARS}`;
@@ -165,6 +191,10 @@ export interface SlowPlan {
   readonly bytes: number;
   /** Stop reading before the turn. */
   readonly stopped: readonly StreamForm[];
+  /** Stop reading too, and have asked for the deltas of the session alone. */
+  readonly filtered?: readonly StreamForm[];
+  /** So many ask for page after page meanwhile. */
+  readonly paging?: number;
   /** Come from the oldest event on and read on, slowly. */
   readonly slow: readonly StreamForm[];
   readonly bytewise: readonly StreamForm[];
@@ -198,6 +228,7 @@ export async function runSlowReaders(plan: SlowPlan): Promise<SlowResult> {
 
 async function judgeTurn(blast: BlastDaemon, plan: SlowPlan): Promise<SlowResult> {
   const { door } = blast;
+  const { filtered = [], paging = 0 } = plan;
   const healthy = openReader(door, "websocket", await blast.head());
   await healthy.begun;
   const start = await blast.turn(plan.warmUpBytes);
@@ -205,29 +236,39 @@ async function judgeTurn(blast: BlastDaemon, plan: SlowPlan): Promise<SlowResult
   const warmBytes = blast.rssBytes();
   const slow = plan.slow.map((form) => openReader(door, form, 0, "slow"));
   const bytewise = plan.bytewise.map((form) => openReader(door, form, start, "bytewise"));
-  const stopped = plan.stopped.map((form) => openReader(door, form, start));
-  await Promise.all(stopped.map(({ begun }) => begun));
-  for (const { socket } of stopped) socket.pause();
+  const filter = `&session=${blast.sessionId}&type=app-server.turn.message.*`;
+  const stopped = [
+    ...plan.stopped.map((form) => ({ one: openReader(door, form, start), filter: "" })),
+    ...filtered.map((form) => ({ one: openReader(door, form, start, "quick", filter), filter })),
+  ];
+  await Promise.all(stopped.map(({ one }) => one.begun));
+  for (const { one } of stopped) one.socket.pause();
   const began = Date.now();
-  const { value: end, sizes } = await watchSize(blast, blast.turn(plan.bytes));
+  const turn = blast.turn(plan.bytes);
+  const pagers = Array.from({ length: paging }, () => readPages(blast.daemon, start, turn));
+  const { value: end, sizes } = await watchSize(blast, turn);
   const turnMs = Date.now() - began;
   const rssBytes = blast.rssBytes();
   await healthy.until(end);
+  const endOf = (by: string): number => (by === "" ? end : healthy.lastPassing);
   if (plan.cutOff) await cutOffs(blast, stopped.length + bytewise.length);
-  for (const { socket } of stopped) socket.resume();
-  await Promise.all(stopped.map((one) => (plan.cutOff ? one.ended : one.until(end))));
+  for (const { one } of stopped) one.socket.resume();
+  await Promise.all(stopped.map(({ one, filter: by }) => (plan.cutOff ? one.ended : one.until(endOf(by)))));
   const back: Reader[] = [];
-  for (const [i, one] of (plan.cutOff ? stopped : []).entries()) {
-    const reader = openReader(door, one.form, one.cursor);
-    await reader.until(i < plan.wholeMax ? end : Math.min(end, one.cursor + BACK_EVENTS));
+  for (const [i, { one, filter: by }] of (plan.cutOff ? stopped : []).entries()) {
+    const reader = openReader(door, one.form, one.cursor, "quick", by);
+    await reader.until(i < plan.wholeMax ? endOf(by) : Math.min(endOf(by), one.cursor + BACK_EVENTS));
     reader.socket.destroy();
     back.push(reader);
   }
-  const problems = [healthy, ...slow, ...bytewise, ...stopped, ...back].flatMap(({ problem }) => problem ?? []);
+  const all = [healthy, ...slow, ...bytewise, ...stopped.map(({ one }) => one), ...back];
+  const problems = [...all.flatMap(({ problem }) => problem ?? []), ...(await Promise.all(pagers)).flat()];
+  const missed = all.flatMap(({ skipped }) => skipped.filter((seq) => !healthy.others.has(seq)));
+  if (missed.length > 0) problems.push(`a filter has kept back ${missed.slice(0, 10).join(", ")}`);
   if (slow.some(({ socket }) => socket.destroyed)) problems.push("one that reads on has been cut off");
-  const codes = stopped.filter(({ form }) => form === "websocket").map(({ closeCode }) => closeCode);
+  const codes = stopped.filter(({ one }) => one.form === "websocket").map(({ one }) => one.closeCode);
   if (plan.cutOff && codes.some((code) => code !== 1013)) problems.push(`closed with ${codes.join(", ")}`);
-  for (const { socket } of [healthy, ...slow, ...bytewise, ...stopped]) socket.destroy();
+  for (const { socket } of all) socket.destroy();
   return { problems, events: end - start, turnMs, warmBytes, rssBytes, peakBytes: Math.max(...sizes) };
 }
 
