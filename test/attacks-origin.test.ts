@@ -65,6 +65,9 @@ test("another site [attack origin-foreign]", () => origins(() => "http://evil.te
 test("a sandboxed frame, a file [attack origin-null]", () => origins(() => "null"));
 test("an empty Origin [attack origin-empty]", () => origins(() => ""));
 test("another port here [attack origin-other-port]", () => origins((port) => `http://127.0.0.1:${port ^ 1}`));
+test("another name of this machine [attack origin-other-name]", async () => {
+  for (const name of ["localhost", "[::1]"]) await origins((port) => `http://${name}:${port}`);
+});
 test("codexd's own, and more [attack origin-suffix]", () => origins((port) => `http://127.0.0.1:${port}.evil.test`));
 test("a scheme in capitals [attack origin-upper-case]", () => origins((port) => `HTTP://127.0.0.1:${port}`));
 test("a slash at the end [attack origin-trailing-slash]", () => origins((port) => `http://127.0.0.1:${port}/`));

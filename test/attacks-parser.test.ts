@@ -181,6 +181,13 @@ describe("a body", () => {
     }
   });
 
+  test("of health, without the token [attack health-body]", async () => {
+    for (const told of ["1025", String(2 ** 20)]) {
+      const fields = { ...JSON_TYPE, Authorization: null, "Content-Length": told };
+      await refused(attacked.tcp, requestTo(attacked.tcp, "GET /healthz HTTP/1.1", fields), 413, "body_too_large");
+    }
+  });
+
   async function json(text: string): Promise<void> {
     await onBoth(run({ "Content-Length": String(text.length) }, text), [400, "bad_json"]);
   }

@@ -117,3 +117,21 @@ test("a flood of pings is answered, one for one, while others are served [attack
 test("a message that is no JSON object [attack ws-no-object]", async () => {
   for (const text of ["x", "[]", "null", '"x"']) await closes((frame) => [frame(TEXT, text)], 4002);
 });
+
+test("a message that no body might be [attack ws-json-bomb]", async () => {
+  const deep = "[".repeat(LIMITS.jsonDepthMax) + "]".repeat(LIMITS.jsonDepthMax);
+  const long = `[${"0,".repeat(LIMITS.jsonElementsMax)}0]`;
+  for (const value of [deep, long]) await closes((frame) => [frame(TEXT, `{"type":"ping","id":${value}}`)], 4002);
+});
+
+test("a subscription to more types than there are [attack ws-many-types]", async () => {
+  for (const target of [attacked.tcp, attacked.unix]) {
+    const client = await open(target);
+    for (const types of [Array.from({ length: 50_000 }, () => "x*"), "x*,".repeat(300_000)]) {
+      client.send({ type: "subscribe", after: 0, types });
+      const { message } = await client.nextThat((said) => typeOf(said) === "error") as { readonly message: string };
+      assert.match(message, /^types: must be at most 100 event types/);
+    }
+    assert.equal((await client.close()).code, 1000);
+  }
+});

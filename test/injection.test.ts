@@ -1,10 +1,11 @@
-// Hostile requests through every field of every route, on a Codex that records what it is given.
+// Hostile requests through every field of every route, hostile uploads, and hostile messages over a WebSocket, on a
+// Codex that records what it is given.
 //
 // A thousand here; any number by CODEXD_INJECTIONS, others by CODEXD_INJECTION_SEED. A failure prints its seed, its
 // number and the smallest request that still fails. Invariant: no rule looks at how codexd keeps it.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { runCodexExec } from "../src/child/exec-process.ts";
@@ -14,13 +15,18 @@ import { makeRequest, shrink, type InjectedRequest, type InjectedRoute } from ".
 import {
   judgeAnswer, judgeRun, rememberMarks, type InjectedAnswer, type Surroundings,
 } from "./support/injection-judge.ts";
+import { judgeMessage, makeMessage, openHostile } from "./support/injection-messages.ts";
+import { judgeUpload, makeUpload } from "./support/injection-uploads.ts";
 import { openInjectionWorld, type InjectionWorld } from "./support/injection-world.ts";
 import { makeTempDir } from "./support/temp-dir.ts";
+import type { TestWsClient } from "./support/ws-client.ts";
 
 const COUNT = Number(process.env["CODEXD_INJECTIONS"] ?? 1000);
 const SEED = Number(process.env["CODEXD_INJECTION_SEED"] ?? 1);
 /** How many also go through processes. */
 const PROCESSES = Math.ceil(COUNT / 100);
+/** How many uploads, and how many messages. */
+const SMALL_COUNT = Math.ceil(COUNT / 10);
 
 /** What a process of the fake writes down. */
 interface Dump {
@@ -71,6 +77,37 @@ test("what passes for a run is as harmless in a process", async (t) => {
     assert.deepEqual(judgeRun(recorded, request, surroundings), [], `seed ${SEED}, number ${number}`);
   }
   assert.equal(ran, PROCESSES);
+});
+
+test("an upload becomes a file of codexd's own making with the bytes that were sent, or nothing", async (t) => {
+  const world = await openInjectionWorld(t);
+  let sessionId = "";
+  for (let number = 0; number < SMALL_COUNT; number += 1) {
+    // A session takes no more than 100.
+    if (number % 100 === 0) sessionId = await world.session();
+    const upload = makeUpload(sessionId, SEED, number);
+    assert.deepEqual(await judgeUpload(world, upload), [], `seed ${SEED}, number ${number}: ${JSON.stringify(upload)}`);
+  }
+  const taken = readdirSync(world.uploadsDir, { recursive: true }).length;
+  assert.ok(taken > SMALL_COUNT / 10 && taken < SMALL_COUNT, `${taken} of ${SMALL_COUNT} were taken`);
+});
+
+test("what is said over a WebSocket becomes an answer, or its end, and nothing else", async (t) => {
+  const world = await openInjectionWorld(t);
+  const sessionId = await world.session();
+  const before = world.traces();
+  let client: TestWsClient | null = null;
+  for (let number = 0; number < SMALL_COUNT; number += 1) {
+    if (number % 5 === 0) client?.destroy();
+    if (number % 5 === 0 || client === null) client = await openHostile(world.socketPath, SEED, number);
+    if (client === null) continue;
+    const text = makeMessage(sessionId, SEED, number);
+    const { problems, ended } = await judgeMessage(client, text);
+    assert.deepEqual(problems, [], `seed ${SEED}, number ${number}: ${JSON.stringify(text)}`);
+    if (ended) client = null;
+  }
+  client?.destroy();
+  assert.equal(world.traces(), before, "Codex is told of none of it");
 });
 
 test("the judge sees an option, a variable, a directory and a prompt that were not asked for", () => {

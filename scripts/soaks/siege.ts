@@ -1,8 +1,9 @@
-// The soak `siege`: slow heads, slow bodies, 500 connections, endless bodies and `n` thousand requests, while health is
-// asked on the Unix socket, and on TCP where that is below its cap.
+// The soak `siege`: slow heads, slow bodies, 500 connections, endless bodies, large ones, tiny chunks and `n` thousand
+// requests, while health is asked on the Unix socket, and on TCP where that is below its cap; all but the slow ones
+// six times, so that memory shows whether it stays.
 //
-// The limits are the daemon's own, so that a siege takes a minute. Health is asked by processes of their own; where the
-// machine is busy with other things, the figures are those of the machine.
+// The limits are the daemon's own, so that a siege takes a minute. Health is asked by processes of their own, and that
+// of an idle daemon beside it: where that is late too, the figures are those of the machine.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -14,8 +15,14 @@ import { openRaw, type RawConnection } from "../../test/support/raw-http.ts";
 import type { SoakOptions, SoakResult } from "../soak.ts";
 
 const HEALTH_MS_MAX = 200;
-const GROWN_MIB_MAX = 80;
+/** Over the first requests: the room for bodies, and texts and values of them that the collector has not looked at. */
+const GROWN_MIB_MAX = 400;
+/** From the most after the first half of the rounds to the last: by then the collector has found its size. */
+const CLIMBED_MIB_MAX = 32;
+const ROUNDS = 6;
 const SLOW = 100;
+const TURN = "POST /v1/codexd/turn HTTP/1.1";
+const CHUNKED = ["Content-Type: application/json", "Transfer-Encoding: chunked"];
 const WATCH = path.join(import.meta.dirname, "../bench/health-watch.mjs");
 
 interface Besieged {
@@ -31,14 +38,22 @@ type Attack = (besieged: Besieged) => Promise<string[]>;
 const ATTACKS: ReadonlyArray<readonly [name: string, tcpIsFull: boolean, attack: Attack]> = [
   ["slow heads and bodies", false, async (place) => (await Promise.all([slowHeads(place), slowBodies(place)])).flat()],
   ["500 connections", true, fiveHundred],
+];
+
+const REPEATED: typeof ATTACKS = [
   ["endless bodies", false, endlessBodies],
+  ["large bodies", false, largeBodies],
+  ["tiny chunks", false, tinyChunks],
   ["requests", false, requests],
 ];
 
 export async function run({ n, log }: SoakOptions): Promise<SoakResult> {
   const stateDir = mkdtempSync(path.join(tmpdir(), "codexd-siege-"));
+  const idleDir = mkdtempSync(path.join(tmpdir(), "codexd-siege-"));
   const daemon = await startDaemon({ stateDir, command: "demo" });
+  const idle = await startDaemon({ stateDir: idleDir, command: "demo" });
   try {
+    const idlePlace = (await idle.started).socketPath ?? "";
     const { service, socketPath } = await daemon.started;
     const port = Number(new URL(service.resolvedBaseUrl).port);
     const own = [`Host: 127.0.0.1:${port}`, `Authorization: Bearer ${await daemon.token()}`];
@@ -49,21 +64,31 @@ export async function run({ n, log }: SoakOptions): Promise<SoakResult> {
     // What the first requests make stays: it is not the siege's.
     await requests({ ...besieged, n: 5 });
     const before = residentMib(daemon.pid);
-    for (const [name, tcpIsFull, attack] of ATTACKS) {
+    const suffer = async (name: string, tcpIsFull: boolean, attack: Attack): Promise<void> => {
+      const atRest = watchHealth(idlePlace, port);
       const watches = [watchHealth(besieged.socketPath, port), ...(tcpIsFull ? [] : [watchHealth("", port)])];
       const problems = await attack(besieged);
       const healths = await Promise.all(watches.map((end) => end()));
-      const grown = residentMib(daemon.pid) - before;
+      const grownMib = residentMib(daemon.pid) - before;
       for (const { most, failed } of healths) if (most > HEALTH_MS_MAX || failed > 0) problems.push("health was late");
-      if (grown > GROWN_MIB_MAX) problems.push("memory has grown");
-      detail[name] = { healths, grownMib: grown, ...(problems.length === 0 ? {} : { problems: problems.slice(0, 3) }) };
+      if (grownMib > GROWN_MIB_MAX) problems.push("memory has grown");
+      const wrong = problems.length === 0 ? {} : { problems: problems.slice(0, 3) };
+      detail[name] = { healths, idleMost: (await atRest()).most, grownMib, ...wrong };
       log(`${name}: ${JSON.stringify(detail[name])}`);
       if (problems.length > 0) failures += 1;
+    };
+    for (const each of ATTACKS) await suffer(...each);
+    const rounds: number[] = [];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      for (const [name, ...how] of REPEATED) await suffer(`${name}, round ${round}`, ...how);
+      rounds.push(residentMib(daemon.pid));
     }
-    return { failures, detail };
+    log(`resident MiB after each round: ${rounds.join(", ")}`);
+    if ((rounds.at(-1) ?? 0) - Math.max(...rounds.slice(0, ROUNDS / 2)) > CLIMBED_MIB_MAX) failures += 1;
+    return { failures, detail: { ...detail, rounds } };
   } finally {
-    await daemon.kill("SIGTERM");
-    rmSync(stateDir, { recursive: true, force: true });
+    await Promise.all([daemon.kill("SIGTERM"), idle.kill("SIGTERM")]);
+    for (const dir of [stateDir, idleDir]) rmSync(dir, { recursive: true, force: true });
   }
 }
 
@@ -121,10 +146,8 @@ async function fiveHundred({ port, head }: Besieged): Promise<string[]> {
 
 /** Of ten who have the token, and of ten who are refused before a byte is read. */
 async function endlessBodies({ port, head }: Besieged): Promise<string[]> {
-  const first = "POST /v1/codexd/sessions HTTP/1.1";
-  const fields = ["Content-Type: application/json", "Transfer-Encoding: chunked"];
-  const trusted = head(first, ...fields);
-  const stranger = `${[first, `Host: 127.0.0.1:${port}`, ...fields].join("\r\n")}\r\n\r\n`;
+  const trusted = head(TURN, ...CHUNKED);
+  const stranger = `${[TURN, `Host: 127.0.0.1:${port}`, ...CHUNKED].join("\r\n")}\r\n\r\n`;
   const chunk = `10000\r\n${"x".repeat(0x10000)}\r\n`;
   const ends = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
     const connection = openRaw({ port }, i % 2 === 0 ? trusted : stranger);
@@ -136,6 +159,33 @@ async function endlessBodies({ port, head }: Besieged): Promise<string[]> {
     const { status } = await connection.reply();
     await connection.closed;
     return status === (i % 2 === 0 ? 413 : 401) ? [] : [`an endless body was answered ${status}`];
+  }));
+  return ends.flat();
+}
+
+/** All at once, as long as they may be, and of what takes the longest to parse. */
+async function largeBodies({ port, head }: Besieged): Promise<string[]> {
+  const body = `{"a":"${'\\"'.repeat(LIMITS.inputBodyBytesMax / 2 - 4)}"}`;
+  const bytes = Buffer.from(head(TURN, "Content-Type: application/json", `Content-Length: ${body.length}`) + body);
+  const all = Array.from({ length: 10 }, () => openRaw({ port }, bytes));
+  const replies = await Promise.all(all.map((connection) => connection.reply()));
+  await close(all);
+  return replies.flatMap(({ status }) => (status === 400 ? [] : [`a large body was answered ${status}`]));
+}
+
+/** Of one byte each: who kept each of them would need hundreds of times what they hold. */
+async function tinyChunks({ port, head }: Besieged): Promise<string[]> {
+  const bytes = "1\r\nx\r\n".repeat(10_000);
+  const all = Array.from({ length: 4 }, () => openRaw({ port }, head(TURN, ...CHUNKED)));
+  const ends = await Promise.all(all.map(async (connection) => {
+    const pour = (): void => {
+      while (connection.socket.writable && connection.socket.write(bytes));
+    };
+    connection.socket.on("drain", pour);
+    pour();
+    const { status } = await connection.reply();
+    await connection.closed;
+    return status === 413 ? [] : [`tiny chunks were answered ${status}`];
   }));
   return ends.flat();
 }

@@ -5,18 +5,12 @@
 
 import type { IncomingMessage } from "node:http";
 import { CodexdError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { readBodyBytes, type Intake } from "./body-bytes.ts";
 import { isMediaType, type HeaderFields } from "./headers.ts";
 import { parseJsonObject } from "./json-object.ts";
 
 const JSON_TYPE = "application/json";
-
-/** The caller is gone, or was refused in mid-body by the parser: there is nobody to answer. */
-export class HungUp extends Error {
-  constructor() {
-    super("the connection ended before the request did");
-    this.name = "HungUp";
-  }
-}
 
 /** A body that is not JSON. */
 export interface RawBody {
@@ -41,6 +35,7 @@ export interface RequestBody {
 }
 
 export interface BodyOptions {
+  readonly intake: Intake;
   /** Of JSON. */
   readonly bytesMax: number;
   /** Null where only JSON is taken. */
@@ -63,7 +58,7 @@ export function hasBody(headers: HeaderFields): boolean {
  * @throws {HungUp}
  */
 export async function readBody(
-  request: IncomingMessage, headers: HeaderFields, { bytesMax, raw, beforeRead }: BodyOptions,
+  request: IncomingMessage, headers: HeaderFields, { intake, bytesMax, raw, beforeRead }: BodyOptions,
 ): Promise<RequestBody> {
   // Most requests have none, and few routes take anything but JSON.
   if (raw === null && !hasBody(headers)) return EMPTY_BODY;
@@ -78,32 +73,17 @@ export async function readBody(
   const limit = rawType === null || raw === null ? bytesMax : raw.bytesMax;
   if (told > 0 && mediaType === null) throw wrongType(raw);
   if (told > limit) throw tooLarge(limit);
-  beforeRead();
-  const bytes = await readBytes(request, mediaType === null ? null : limit, raw);
+  const bytes = await readBodyBytes(request, {
+    intake, toldBytes: told, bytesMax: limit, beforeRead,
+    refuse: (count, chunks) => {
+      // Without a told length an empty body needs no type; one byte of any other does.
+      if (mediaType === null) return wrongType(raw);
+      if (count > limit) return tooLarge(limit);
+      return chunks > LIMITS.bodyChunksMax ? tooManyChunks() : null;
+    },
+  });
   if (rawType !== null) return { json: {}, raw: { mediaType: rawType, bytes } };
   return bytes.length === 0 ? EMPTY_BODY : { json: parseJsonObject(bytes), raw: null };
-}
-
-/** @param bytesMax null where not one byte may come, since its type was not told. */
-function readBytes(request: IncomingMessage, bytesMax: number | null, rule: RawBodyRule | null): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const finish = (settle: () => void): void => {
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
-      request.pause();
-      settle();
-    };
-    const onData = (chunk: Buffer): void => {
-      bytes += chunk.length;
-      if (bytesMax === null) return finish(() => reject(wrongType(rule)));
-      if (bytes > bytesMax) return finish(() => reject(tooLarge(bytesMax)));
-      chunks.push(chunk);
-    };
-    const onEnd = (): void => finish(() => resolve(Buffer.concat(chunks, bytes)));
-    const onClose = (): void => finish(() => reject(new HungUp()));
-    request.on("data", onData).on("end", onEnd).on("close", onClose);
-  });
 }
 
 function wrongType(rule: RawBodyRule | null): CodexdError {
@@ -114,4 +94,10 @@ function wrongType(rule: RawBodyRule | null): CodexdError {
 
 function tooLarge(bytesMax: number): CodexdError {
   return new CodexdError("body_too_large", `the body must have at most ${bytesMax} bytes`, { limit: bytesMax });
+}
+
+function tooManyChunks(): CodexdError {
+  const limit = LIMITS.bodyChunksMax;
+  const message = `the body must come in at most ${limit} chunks: send larger ones`;
+  return new CodexdError("body_too_large", message, { limit });
 }

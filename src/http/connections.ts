@@ -10,9 +10,11 @@ import type { Socket } from "node:net";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { ProofKeeper } from "./auth.ts";
-import { EMPTY_BODY, hasBody, HungUp, readBody } from "./body.ts";
+import { HungUp, type Intake } from "./body-bytes.ts";
+import { BodyRoom } from "./body-room.ts";
+import { EMPTY_BODY, hasBody, readBody } from "./body.ts";
 import { ConnectionTable, type Exchange } from "./connection-table.ts";
-import { judge, type GuardContext, type Pass, type Transport, type Verdict } from "./guard.ts";
+import type { GuardContext, Judge, Pass, Transport, Verdict } from "./guard.ts";
 import { parseRefusal } from "./parse-errors.ts";
 import { JSON_TYPE, refusal, refusalOf, successText, type Refusal } from "./reply.ts";
 import { bodyIsUnread, refuseSocket, respondJson, respondRefusal, respondText } from "./respond.ts";
@@ -20,6 +22,8 @@ import type { Answer, EdgeContext, Route } from "./route.ts";
 
 export interface EdgeServerOptions {
   readonly transport: Transport;
+  /** The guard's, and never another but where its cost is measured. */
+  readonly judge: Judge;
   readonly guard: GuardContext;
   readonly edge: EdgeContext;
   /** The TCP listener's port; asked at each request, since port 0 is known only once it listens. */
@@ -79,12 +83,15 @@ class Connections {
   readonly #options: EdgeServerOptions;
   readonly #edge: EdgeContext;
   readonly #table: ConnectionTable;
+  readonly #intake: Intake;
   #draining = false;
 
   constructor(options: EdgeServerOptions) {
     this.#options = options;
     this.#edge = options.edge;
     this.#table = new ConnectionTable(options.edge);
+    // Room, as places, is counted apart for TCP and the Unix socket; the loop is one.
+    this.#intake = { ...options.edge.loop, room: new BodyRoom(options.edge.limits.bodiesBytesMax) };
   }
 
   get count(): number {
@@ -156,7 +163,7 @@ class Connections {
   }
 
   #judge({ method = "", httpVersion, url = "", rawHeaders }: IncomingMessage, keeper: ProofKeeper): Verdict {
-    const { transport, port, guard } = this.#options;
+    const { transport, port, judge, guard } = this.#options;
     return judge({ method, httpVersion, url, rawHeaders, transport, port: port(), keeper }, guard);
   }
 
@@ -168,13 +175,17 @@ class Connections {
       unsent = false;
     };
     try {
-      const { bodyBytesMax: bytesMax, raw } = pass.route;
+      const { bodyBytesMax, raw } = pass.route;
+      const bytesMax = pass.trusted ? bodyBytesMax : LIMITS.untrustedBodyBytesMax;
       const asked = raw !== null || hasBody(pass.headers);
-      const body = asked ? await readBody(request, pass.headers, { bytesMax, raw, beforeRead }) : EMPTY_BODY;
+      const intake = this.#intake;
+      const body = asked ? await readBody(request, pass.headers, { intake, bytesMax, raw, beforeRead }) : EMPTY_BODY;
       if (asked) this.#checkToken(pass, request);
       const hangUp = (): AbortSignal => hangUpSignal(response);
       const answer = await pass.route.answer({ edge: this.#edge, pass, body, hangUp });
       if ("stream" in answer) await this.#streamTurn(pass, request, response);
+      // What was waited for is told to nobody whose token is no more; a POST has done its work, and says so.
+      else if (pass.route.method === "GET") this.#checkToken(pass, request);
       this.#answer(response, pass.route, answer);
     } catch (error) {
       if (error instanceof HungUp || response.closed) return;
@@ -221,8 +232,9 @@ class Connections {
     this.#closeIfDraining(response);
     // The rest of its body, and all that stands behind it, is thrown away.
     if (bodyIsUnread(request)) this.#table.get(request.socket)?.refuse(response);
-    const { clock, limits } = this.#edge;
-    respondRefusal(request, response, refused, { clock, lingerMs: bodyAwaited ? 0 : limits.lingerMs });
+    const { clock, limits: { lingerMs, lingerBytesMax: bytesMax }, loop: { turns } } = this.#edge;
+    const linger = { clock, turns, bytesMax, lingerMs: bodyAwaited ? 0 : lingerMs };
+    respondRefusal(request, response, refused, linger);
   }
 
   #refuseSocket(socket: Socket, refused: Refusal, request: IncomingMessage | null): void {

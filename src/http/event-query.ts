@@ -3,7 +3,7 @@
 // Invariant: an absent `after` stays null here. Streams take it as live, a page as the oldest; that is theirs to say.
 
 import {
-  array, DecodeError, described, either, integer, nonEmptyString, object, oneOf, optional, string, type Decoder,
+  array, DecodeError, described, integer, nonEmptyString, object, oneOf, optional, string, type Decoder,
 } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { EventFilter } from "../service/services.ts";
@@ -54,8 +54,19 @@ const eventType: Decoder<string> = described((value: unknown, path: string) => {
 
 /** A comma list. */
 const eventTypes: Decoder<string[]> = described((value: unknown, path: string) => {
-  return string(value, path).split(",").map((type) => eventType(type.trim(), path));
+  const types = string(value, path).split(",", LIMITS.eventTypesMax + 1);
+  checkCount(types, path);
+  return types.map((type) => eventType(type.trim(), path));
 }, { type: "string", pattern: `^\\s*${EVENT_TYPE}\\s*(,\\s*${EVENT_TYPE}\\s*)*$` });
+
+const listedTypes = array(eventType, 1);
+
+/** A list, or a comma list. */
+const subscribedTypes: Decoder<string[]> = described((value: unknown, path: string) => {
+  if (typeof value === "string") return eventTypes(value, path);
+  if (Array.isArray(value)) checkCount(value, path);
+  return listedTypes(value, path);
+}, { anyOf: [listedTypes.schema ?? {}, eventTypes.schema ?? {}] });
 
 const snapshotField: QueryField<boolean> = {
   takes: "0 to leave the snapshot out of hello",
@@ -85,7 +96,7 @@ export const decodeSubscription: Decoder<Subscription> = object<Subscription>({
   session: optional(nonEmptyString),
   thread: optional(nonEmptyString),
   run: optional(nonEmptyString),
-  types: optional(either(array(eventType, 1), eventTypes, "a list of event types")),
+  types: optional(subscribedTypes),
 });
 
 export function filterOf(query: FilterQuery): EventFilter {
@@ -99,4 +110,9 @@ export function filterOfSubscription(message: Subscription): EventFilter {
     run: message.run ?? null,
     types: message.types ?? null,
   };
+}
+
+function checkCount(types: readonly unknown[], path: string): void {
+  if (types.length <= LIMITS.eventTypesMax) return;
+  throw new DecodeError(path, `must be at most ${LIMITS.eventTypesMax} event types`);
 }

@@ -15,8 +15,7 @@ export function parseJsonObject(bytes: Buffer): Record<string, unknown> {
   const text = bytes.toString("utf8");
   const value = parse(text);
   if (!isObject(value)) throw new CodexdError("bad_json", "the body must be a JSON object");
-  // A key is written plainly or with \u escapes; without either there is no need to look at millions of values.
-  if (text.includes("__proto__") || text.includes("\\u")) refuseProto(value);
+  refuseProto(value);
   return value;
 }
 
@@ -63,13 +62,16 @@ function checkStructure(bytes: Buffer): void {
 
 /** The index of the quote that ends the string whose first byte is at `start`, or the end of the bytes. */
 function stringEnd(bytes: Buffer, start: number): number {
-  for (let quote = bytes.indexOf(QUOTE, start); quote !== -1; quote = bytes.indexOf(QUOTE, quote + 1)) {
-    let before = quote - 1;
-    while (before >= start && bytes[before] === BACKSLASH) before -= 1;
-    // An even number of backslashes before the quote escape each other and leave the quote alone.
-    if ((quote - before) % 2 === 1) return quote;
-  }
-  return bytes.length;
+  const quote = bytes.indexOf(QUOTE, start);
+  if (quote === -1) return bytes.length;
+  let before = quote - 1;
+  while (before >= start && bytes[before] === BACKSLASH) before -= 1;
+  // An even number of backslashes before the quote escape each other and leave the quote alone.
+  if ((quote - before) % 2 === 1) return quote;
+  // Where one is escaped there may be millions: looking for each by itself would take ten times as long.
+  let i = quote + 1;
+  while (i < bytes.length && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
+  return i;
 }
 
 function parse(text: string): unknown {
@@ -81,7 +83,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Looks at parsed keys, since `__proto__` may be written with escapes. The depth has its bound by now. */
+/** Looks at parsed keys, since `__proto__` may be written with escapes. Depth and elements have their bounds by now. */
 function refuseProto(value: unknown): void {
   if (typeof value !== "object" || value === null) return;
   if (Object.hasOwn(value, "__proto__")) throw new CodexdError("bad_json", "the body has a key __proto__");

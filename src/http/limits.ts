@@ -7,6 +7,7 @@ import { LIMITS } from "../core/limits.ts";
 export type EdgeLimits = {
   readonly [K in
     | "headersMs" | "requestMs" | "keepAliveMs" | "connectionsCheckMs" | "connectionsMax" | "lingerMs" | "edgeStopMs"
+    | "bodiesBytesMax" | "lingerBytesMax"
     | "streamSoftBytes" | "streamSoftMs" | "streamHardBytes" | "streamDrainedBytes"
     | "streamsHeldBytesMax"]: number;
 };

@@ -6,6 +6,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
+import { LIMITS } from "../core/limits.ts";
+import { readByTurns, type LoopTurns } from "./loop-turns.ts";
 import { JSON_TYPE, rawRefusal, refusalText, SECURITY_HEADERS, type Refusal } from "./reply.ts";
 
 const FIXED_FIELDS = Object.entries(SECURITY_HEADERS).flat();
@@ -31,9 +33,16 @@ export interface RefuseOptions {
   readonly lingerMs: number;
 }
 
+export interface RefuseBodyOptions extends RefuseOptions {
+  readonly turns: LoopTurns;
+  /** Of what comes meanwhile; beyond it nothing is read, and the connection ends with its time. */
+  readonly bytesMax: number;
+}
+
 /** Closes the connection where a part of the request may be unread: it must not pass for the next request. */
 export function respondRefusal(
-  request: IncomingMessage, response: ServerResponse, refused: Refusal, { clock, lingerMs }: RefuseOptions,
+  request: IncomingMessage, response: ServerResponse, refused: Refusal,
+  { clock, lingerMs, turns, bytesMax }: RefuseBodyOptions,
 ): void {
   const text = refusalText(refused);
   if (!bodyIsUnread(request)) return respondJson(response, refused.status, text, refused.headers);
@@ -44,10 +53,16 @@ export function respondRefusal(
   const finish = (): void => {
     timer.cancel();
     request.off("end", finish).off("close", finish);
+    reading.stop();
     response.end();
   };
   const timer = clock.after(lingerMs, finish);
-  request.on("end", finish).on("close", finish).resume();
+  let thrownAway = 0;
+  const reading = readByTurns(request, turns, (chunk) => {
+    thrownAway += Math.max(chunk.length, LIMITS.readChunkBytesMin);
+    if (thrownAway >= bytesMax) reading.hold();
+  });
+  request.on("end", finish).on("close", finish);
 }
 
 /** The last that a socket says, where there is no response: for upgrades, CONNECT, and what is not HTTP. */
@@ -59,7 +74,11 @@ export function refuseSocket(
   socket.once("close", () => timer.cancel());
   socket.once("end", () => socket.destroySoon());
   socket.end(rawRefusal(refused, { body }));
-  socket.resume();
+  let thrownAway = 0;
+  socket.on("data", (chunk: Buffer) => {
+    thrownAway += chunk.length;
+    if (thrownAway >= LIMITS.lingerSocketBytesMax) socket.pause();
+  }).resume();
 }
 
 /** Whether a part of the request may still come: what follows on its connection cannot be told from it. */

@@ -18,6 +18,7 @@ import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";
 import type { HeldBytes } from "./held-bytes.ts";
 import type { EdgeLimits } from "./limits.ts";
+import type { LoopShares } from "./loop-turns.ts";
 import { createOnce, readKey, type Once } from "./once.ts";
 import { decodeQuery, type QueryShape } from "./query.ts";
 import type { Streams } from "./streams.ts";
@@ -32,6 +33,7 @@ export interface EdgeContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: EdgeLimits;
+  readonly loop: LoopShares;
   readonly tally: EdgeTally;
   readonly processMetrics: ProcessMetrics;
   /** How many are open, by what they came over. */

@@ -13,9 +13,10 @@ import { createProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
 import { createAuthenticator } from "./auth.ts";
 import { createEdgeTally } from "./edge-tally.ts";
-import type { GuardContext, Transport } from "./guard.ts";
+import { judge, type GuardContext, type Judge, type Transport } from "./guard.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
+import { createLoopShares } from "./loop-turns.ts";
 import { listenOnTcp, listenOnUnixSocket, tcpPlaceOf } from "./listen.ts";
 import type { EdgeContext } from "./route.ts";
 import { createRouter } from "./router.ts";
@@ -48,12 +49,18 @@ export interface HttpEdgeOptions {
 }
 
 export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
-  return new Edge(options);
+  return createEdgeJudgedBy(judge, options);
+}
+
+/** With another judge than the guard, to measure what the guard costs: nothing in codexd may call it. */
+export function createEdgeJudgedBy(judgeOf: Judge, options: HttpEdgeOptions): HttpEdge {
+  return new Edge(judgeOf, options);
 }
 
 class Edge implements HttpEdge {
   readonly #config: CodexdConfig["service"];
   readonly #edge: EdgeContext;
+  readonly #judge: Judge;
   readonly #guard: GuardContext;
   readonly #tcp: EdgeServer;
   /** Null where there is no Unix socket. */
@@ -63,14 +70,16 @@ class Edge implements HttpEdge {
   #port: number | null = null;
   #stopped: Promise<void> | null = null;
 
-  constructor({ config, services, token, clock, log, limits }: HttpEdgeOptions) {
+  constructor(judgeOf: Judge, { config, services, token, clock, log, limits }: HttpEdgeOptions) {
     this.#config = config.service;
+    this.#judge = judgeOf;
     const ticker = createWsTicker(clock);
     const edgeLimits = { ...EDGE_LIMITS, ...limits };
     this.#edge = {
       services, streams: createStreams(), ticker, clock, log, limits: edgeLimits,
       held: new HeldBytes(edgeLimits.streamsHeldBytesMax),
       tally: createEdgeTally(),
+      loop: createLoopShares(),
       processMetrics: createProcessMetrics(clock),
       connections: () => ({ tcp: this.#tcp.connectionCount, unix: this.#unix?.connectionCount ?? 0 }),
     };
@@ -123,7 +132,7 @@ class Edge implements HttpEdge {
 
   #createServer(transport: Transport): EdgeServer {
     const port = (): number => this.#port ?? 0;
-    return createEdgeServer({ transport, guard: this.#guard, edge: this.#edge, port });
+    return createEdgeServer({ transport, judge: this.#judge, guard: this.#guard, edge: this.#edge, port });
   }
 
   async #stop(): Promise<void> {

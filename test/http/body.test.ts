@@ -71,6 +71,21 @@ test("1 MiB is read, one byte more is 413 before any of it is", async (t) => {
   assert.deepEqual(codeOf(giant), [413, "body_too_large"]);
 });
 
+test("without the token health takes 1 KiB, one byte more is 413, told or not; with it 1 MiB as all do", async (t) => {
+  const edge = await startEdge(t);
+  const most = LIMITS.untrustedBodyBytesMax;
+  for (const path of ["/healthz", "/readyz"]) {
+    const headers = [JSON_TYPE];
+    const untold = [JSON_TYPE, ["Transfer-Encoding", "chunked"]] as const;
+    assert.equal((await edge.askPlain({ path, headers, body: "{}".padEnd(most) })).status, 200);
+    const tooMuch = "{}".padEnd(most + 1);
+    assert.deepEqual(codeOf(await edge.askPlain({ path, headers, body: tooMuch })), [413, "body_too_large"]);
+    const cut = await edge.askPlain({ path, headers: untold, body: chunked(tooMuch) });
+    assert.deepEqual(codeOf(cut), [413, "body_too_large"]);
+    assert.equal((await edge.ask({ path, headers, body: tooMuch })).status, 200);
+  }
+});
+
 test("a body without a told length is cut off at the limit", async (t) => {
   const edge = await startEdge(t);
   const headers = [JSON_TYPE, ["Transfer-Encoding", "chunked"]] as const;

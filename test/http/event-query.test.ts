@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DecodeError } from "../../src/base/decode.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import {
   decodeSubscription, filterOf, filterOfSubscription, HTTP_EVENT_SHAPE, SOCKET_EVENT_SHAPE,
 } from "../../src/http/event-query.ts";
@@ -58,5 +59,19 @@ test("a subscription says the same in JSON", () => {
   ];
   for (const fields of wrong) {
     assert.throws(() => decodeSubscription({ type: "subscribe", ...fields }, ""), DecodeError);
+  }
+});
+
+test("a filter has a hundred types at most, however they are given", () => {
+  const types = (count: number): string[] => Array.from({ length: count }, () => "a*");
+  const most = LIMITS.eventTypesMax;
+  const decodes = [
+    (count: number) => decodeQuery(`type=${types(count).join()}`, HTTP_EVENT_SHAPE).type,
+    (count: number) => decodeSubscription({ type: "subscribe", types: types(count) }, "").types,
+    (count: number) => decodeSubscription({ type: "subscribe", types: types(count).join() }, "").types,
+  ];
+  for (const decode of decodes) {
+    assert.equal(decode(most)?.length, most);
+    for (const count of [most + 1, 340_000]) assert.throws(() => decode(count), /at most 100 event types/);
   }
 });

@@ -55,6 +55,26 @@ test("a stream whose answer is being made while the token is rotated does not be
   assert.equal((await edge.ask({ path: "/v1/codexd/runs/run_1/output?follow=1" })).status, 401);
 });
 
+test("what a GET has waited for is not told to the old token; a POST says what it has done", async (t) => {
+  for (const [method, path, status] of [["GET", "/v1/codexd/turns/x?waitMs=1000", 401],
+    ["POST", "/v1/codexd/turns/x/interrupt", 200]] as const) {
+    const edge = await startEdge(t);
+    const { turns } = edge.services;
+    const { get, interrupt } = turns;
+    Object.assign(turns, {
+      async get(...asked: Parameters<typeof get>) {
+        edge.edge.rotateToken("new");
+        return get(...asked);
+      },
+      async interrupt(...asked: Parameters<typeof interrupt>) {
+        edge.edge.rotateToken("new");
+        return interrupt(...asked);
+      },
+    });
+    assert.equal((await edge.ask({ method, path })).status, status, method);
+  }
+});
+
 /** Over the Unix socket, whose buffers are small; the token makes it a stream of the token's all the same. */
 async function openLines(edge: EdgeUnderTest, format: string): Promise<RawConnection> {
   const path = `${EVENTS}?format=${format}`;

@@ -11,10 +11,12 @@ import { createDeferred } from "../../src/base/deferred.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { EXIT, ExitError } from "../../src/core/errors.ts";
 import { createHttpEdge } from "../../src/http/server.ts";
+import { REPOSITORY } from "../support/codex-install.ts";
 import { makeConfig, startEdge, TOKEN } from "../support/edge-under-test.ts";
 import { FakeServices } from "../support/fake-services.ts";
 import { openRaw } from "../support/raw-http.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
+import { readSources } from "../support/tidy-source.ts";
 import { connectWs } from "../support/ws-client.ts";
 
 const EVENTS = "/v1/codexd/events";
@@ -35,6 +37,22 @@ test("one that never listened can be stopped", async (t) => {
   const edge = createHttpEdge({ config, services, token: TOKEN, clock: systemClock, log: silentLogger });
   assert.equal(edge.baseUrl, null);
   await edge.stop();
+});
+
+test("no edge of codexd has another judge than the guard", () => {
+  const sources = readSources(REPOSITORY, ["src"]);
+  const naming = (name: string): string[] => sources.flatMap(({ path, code }) => {
+    return [...code.matchAll(new RegExp(`\\b${name}\\(.*`, "g"))].map(([line]) => `${path}: ${line}`);
+  });
+  // Where it is made, and the one call; so no option, flag or variable leads to another.
+  assert.deepEqual(naming("createEdgeJudgedBy"), [
+    "src/http/server.ts: createEdgeJudgedBy(judge, options);",
+    "src/http/server.ts: createEdgeJudgedBy(judgeOf: Judge, options: HttpEdgeOptions): HttpEdge {",
+  ]);
+  assert.equal(sources.filter(({ code }) => code.includes("createEdgeJudgedBy")).length, 1);
+  assert.equal(naming("createEdgeServer").filter((call) => call.includes("judge")).length, 1);
+  const server = sources.find(({ path }) => path === "src/http/server.ts")?.text ?? "";
+  assert.match(server, /^import \{ judge, .*\} from "\.\/guard\.ts";$/m);
 });
 
 test("without a socket path there is TCP alone", async (t) => {

@@ -32,6 +32,7 @@ const GUARD = {
   "origin-null": "403",
   "origin-empty": "403",
   "origin-other-port": "403",
+  "origin-other-name": "403: under another name of this machine stands whoever listens there",
   "origin-suffix": "403",
   "origin-upper-case": "403",
   "origin-trailing-slash": "403",
@@ -72,6 +73,7 @@ const WIRE = {
   "slow-body": "408, and the connection ends",
   "length-1-gib": "413 before anything is read",
   "endless-chunks": "413, and the connection ends",
+  "health-body": "413 above 1 KiB without the token",
   "connections-500": "those over the cap are closed; the other transport is as it was",
 
   "ws-unmasked": "1002",
@@ -85,6 +87,8 @@ const WIRE = {
   "ws-10000-fragments": "a message like any other",
   "ws-ping-flood": "one pong a ping, while others are served",
   "ws-no-object": "4002",
+  "ws-json-bomb": "4002, as a body would be refused",
+  "ws-many-types": "an error, and no filter that each event is held against",
 
   "json-depth": "400 bad_json",
   "json-keys": "400 bad_json",

@@ -29,6 +29,14 @@ export interface InjectionWorld {
   /** How many events there must be, by the answers that said that something was made. */
   readonly due: ReadonlyMap<string, number>;
   send(request: InjectedRequest): Promise<Outcome>;
+  readonly ask: Asker["ask"];
+  readonly session: Asker["session"];
+  readonly socketPath: string;
+  /** Everything that the daemon keeps is below it. */
+  readonly dir: string;
+  readonly uploadsDir: string;
+  /** A number that grows with whatever Codex is given. */
+  traces(): number;
 }
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -56,6 +64,7 @@ export async function openInjectionWorld(t: TestContext): Promise<InjectionWorld
     spawner: codex, env: ENV, log: silentLogger, onEvent: ({ type }) => told.set(type, (told.get(type) ?? 0) + 1),
   });
   const asker = createAsker(config.service.socketPath ?? "");
+  mkdirSync(config.paths.uploadsDir, { mode: 0o700, recursive: true });
   await service.start();
   endBefore(dir, async () => {
     asker.close();
@@ -66,7 +75,9 @@ export async function openInjectionWorld(t: TestContext): Promise<InjectionWorld
   const surroundings: Surroundings = { env: ENV, runsDir: path.join(config.paths.logsDir, "runs"), marked: new Map() };
   const { text } = await asker.ask("GET", "/openapi.json");
   return {
-    told, due: asker.due,
+    told, due: asker.due, ask: asker.ask, session: asker.session, dir,
+    socketPath: config.service.socketPath ?? "", uploadsDir: config.paths.uploadsDir,
+    traces: () => codex.runs.length + codex.lines.length,
     routes: readRoutes(JSON.parse(text) as Record<string, unknown>),
     samples: samplesOf({ odd, image, sessionId }),
     async send(request) {
@@ -177,7 +188,7 @@ function exchange(
   options: RequestOptions & { readonly headers: Record<string, string> }, body: unknown,
 ): Promise<InjectedAnswer> {
   return new Promise((resolve, reject) => {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const text = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const headers = text === undefined ? options.headers
       : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)), ...options.headers };
     const sent = httpRequest({ ...options, headers }, (response: IncomingMessage) => {
