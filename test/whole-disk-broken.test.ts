@@ -107,7 +107,7 @@ test("a file system that turns read-only by an error is 74 [attack disk-read-onl
   writeFileSync(trigger, "1");
   await createUntilItEnds(daemon);
   assert.deepEqual(await daemon.exited, { code: 74, signal: null });
-  assert.match(daemon.stderr(), /the disk failed: EROFS: read-only file system, .*'/);
+  assert.match(daemon.stderr(), /the disk failed: EROFS: read-only file system, \w+/);
 
   const refused = spawnDaemon(options);
   assert.deepEqual(await refused.exited, { code: 78, signal: null });
