@@ -4,6 +4,7 @@
 // then ends its children in order.
 
 import { spawn } from "node:child_process";
+import { getDefaultHighWaterMark, setDefaultHighWaterMark } from "node:stream";
 
 /** A readable end of a child, as much of it as codexd uses; a spawner of the user's own may give text. */
 export interface ChildReadable {
@@ -44,13 +45,28 @@ export interface Spawner {
 
 export const processSpawner: Spawner = {
   spawn(command, args, { cwd, env }) {
-    const child = spawn(command, args, { cwd, env, detached: true, shell: false, stdio: ["pipe", "pipe", "pipe"] });
+    const child = withoutReadingAhead(() =>
+      spawn(command, args, { cwd, env, detached: true, shell: false, stdio: ["pipe", "pipe", "pipe"] }));
     if ((child.stdin as unknown) !== undefined) return child;
     // Out of file descriptors Node gives a child without pipes, and an error on the next tick that must not go unheard.
     child.on("error", () => undefined);
     throw Object.assign(new Error(`spawn ${command}: no file descriptor is left`), { code: "EMFILE" });
   },
 };
+
+/**
+ * The streams that are made meanwhile keep one chunk while they are paused, where they would go on to read 64 KiB chunk
+ * by chunk: what a child says while nobody listens stays in its pipe, and comes in one piece.
+ */
+function withoutReadingAhead<T>(make: () => T): T {
+  const usual = getDefaultHighWaterMark(false);
+  setDefaultHighWaterMark(false, 1);
+  try {
+    return make();
+  } finally {
+    setDefaultHighWaterMark(false, usual);
+  }
+}
 
 export function bytesOf(chunk: Buffer | string): Buffer {
   return typeof chunk === "string" ? Buffer.from(chunk) : chunk;

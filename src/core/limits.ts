@@ -24,6 +24,12 @@ export const LIMITS = {
   /** item/completed of many megabytes is normal, 6.25 MB was seen: the first only bounds memory, the second pauses. */
   childLineBytesMax: 64 * MIB,
   childReadBytesAtOnce: 256 * KIB,
+  /** A peer that says small things more often than this, and not just a few at once, is read with rests for a while. */
+  childReadsPerSecond: 1280,
+  childReadsAtOnce: 8,
+  childReadSmallBytes: 16 * KIB,
+  childReadRestMs: 3,
+  childReadRests: 32,
   /** Of a line that is too long: enough to see whose answer it is. */
   lineHeadBytes: 256,
   /** What is kept of the child's stderr, to say why it exited early. */
@@ -105,9 +111,6 @@ export const LIMITS = {
   journalSegmentBytesMin: 64 * KIB,
   /** A line that comes right behind others waits so long for company, or until there is so much of it. */
   journalPaceMs: 1,
-  /** Writes of a journal that nobody waits for: so many at once, then as many in a second. */
-  journalWritesAtOnce: 8,
-  journalWritesPerSecond: 1280,
   journalPaceBytes: 32 * KIB,
   journalSyncMs: SECOND,
   seqCeilingStep: 1_000_000,

@@ -1,8 +1,7 @@
 // When the journal writes what waits: at once after a pause, together with its neighbours in a stream of lines.
 //
 // A write and what follows it, one system call for each reader, cost the same for one line as for a hundred. So the
-// time that they take is kept to a share of all time, and their number to a rate that only a stream reaches whose lines
-// come each by itself (Codex writes each delta so), unless much waits or somebody waits for an answer.
+// time that they take is kept to a share of all time, unless much waits or somebody waits for an answer.
 //
 // Invariant: a line waits for `LIMITS.journalPaceMs` at most, and never behind one that has gone.
 
@@ -11,8 +10,6 @@ import { LIMITS } from "../core/limits.ts";
 
 /** After a write in a stream the journal rests for so many times as long as that took. */
 const REST_TIMES = 3;
-const WRITE_EVERY_MS = 1000 / LIMITS.journalWritesPerSecond;
-const AT_ONCE_MS = LIMITS.journalWritesAtOnce * WRITE_EVERY_MS;
 
 export class FlushPace {
   readonly #clock: Clock;
@@ -21,8 +18,6 @@ export class FlushPace {
   /** Monotonic milliseconds. */
   #startedAt = Number.NEGATIVE_INFINITY;
   #restUntil = Number.NEGATIVE_INFINITY;
-  /** When the writes so far would have ended, had they come at the rate that is allowed. */
-  #allowedUntil = Number.NEGATIVE_INFINITY;
 
   /** `flush` is called when a line that was told to wait has waited long enough. */
   constructor(clock: Clock, flush: () => void) {
@@ -32,7 +27,7 @@ export class FlushPace {
 
   /** Whether what waits is to be written now; `isAwaited` where somebody waits for it. */
   isDue(bytes: number, isAwaited: boolean): boolean {
-    if (isAwaited || bytes >= LIMITS.journalPaceBytes || this.#mayFlush()) return true;
+    if (isAwaited || bytes >= LIMITS.journalPaceBytes || this.#clock.monotonic() >= this.#restUntil) return true;
     this.#timer ??= this.#clock.after(LIMITS.journalPaceMs, () => {
       this.#timer = undefined;
       this.#flush();
@@ -45,7 +40,6 @@ export class FlushPace {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#startedAt = this.#clock.monotonic();
-    this.#allowedUntil = Math.max(this.#allowedUntil, this.#startedAt) + WRITE_EVERY_MS;
   }
 
   /** It has ended, and been told; `hasMore` where lines have come meanwhile. */
@@ -53,12 +47,5 @@ export class FlushPace {
     const now = this.#clock.monotonic();
     // Only lines that come faster than they are written gain by a rest; those that come one by one would be late.
     this.#restUntil = hasMore ? now + REST_TIMES * (now - this.#startedAt) : now;
-    // What somebody waited for was written beyond the rate: the lines behind it do not pay for it.
-    this.#allowedUntil = Math.min(this.#allowedUntil, now + AT_ONCE_MS);
-  }
-
-  #mayFlush(): boolean {
-    const now = this.#clock.monotonic();
-    return now >= this.#restUntil && this.#allowedUntil + WRITE_EVERY_MS <= now + AT_ONCE_MS;
   }
 }

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { test, type TestContext } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/base/clock.ts";
 import { startChildLife } from "../../src/child/child-life.ts";
@@ -45,6 +46,23 @@ test("a child leads a process group of its own, so that a terminal's Ctrl-C does
   assert.equal(process.kill(-pid, 0), true);
   child.kill("SIGKILL");
   assert.equal((await ended).code, null);
+});
+
+test("what a child says while nobody listens stays in its pipe, and comes in one piece", async () => {
+  const script = "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done; echo said >&2; read end";
+  const child = processSpawner.spawn("/bin/sh", ["-c", script], { cwd: "/", env: {} });
+  const chunks: string[] = [];
+  child.stdout.on("data", (chunk) => chunks.push(String(chunk)));
+  child.stdout.pause?.();
+  await new Promise<void>((resolve) => child.stderr.on("data", () => resolve()));
+  // The loop has had its turns: what it would read ahead is read.
+  for (let i = 0; i < 5; i += 1) await turn();
+  const ended = new Promise<void>((resolve) => child.stdout.on("end", resolve));
+  child.stdout.resume?.();
+  child.stdin.end();
+  await ended;
+  assert.equal(chunks.join(""), [1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => `line ${i}\n`).join(""));
+  assert.ok(chunks.length <= 2, `${chunks.length} chunks`);
 });
 
 test("a missing command is an error event, and no process", async () => {

@@ -8,8 +8,6 @@ import { LIMITS } from "../../src/core/limits.ts";
 import { FlushPace } from "../../src/store/flush-pace.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
-const WRITE_EVERY_MS = 1000 / LIMITS.journalWritesPerSecond;
-
 interface Rig {
   readonly clock: FakeClock;
   readonly pace: FlushPace;
@@ -78,36 +76,5 @@ test("lines that come one by one go at once, however long a flush takes", async 
   await flush(0.3, false);
   assert.equal(pace.isDue(100, false), true);
   await flush(50, false);
-  assert.equal(pace.isDue(100, false), true);
-});
-
-test("so many that come each by itself go at once, then one in each while; after a pause as many again", async () => {
-  const { pace, clock, flush } = createRig();
-  for (let round = 0; round < 2; round += 1) {
-    for (let i = 0; i < LIMITS.journalWritesAtOnce; i += 1) {
-      assert.equal(pace.isDue(100, false), true, `round ${round}, write ${i}`);
-      await flush(0, false);
-    }
-    for (let i = 0; i < 3; i += 1) {
-      assert.equal(pace.isDue(100, false), false);
-      assert.equal(pace.isDue(100, true), true, "who waits does not wait longer");
-      await clock.advance(WRITE_EVERY_MS);
-      assert.equal(pace.isDue(100, false), true);
-      await flush(0, false);
-    }
-    await clock.advance(WRITE_EVERY_MS * (LIMITS.journalWritesAtOnce + 1));
-  }
-});
-
-test("a thousand lines a second never wait, and awaited writes delay those behind them by one while", async () => {
-  const { pace, clock, flush } = createRig();
-  for (let i = 0; i < 1000; i += 1) {
-    assert.equal(pace.isDue(100, false), true, `line ${i}`);
-    await flush(0.0625, false);
-    await clock.advance(0.9375);
-  }
-  for (let i = 0; i < 1000; i += 1) await flush(0, false);
-  assert.equal(pace.isDue(100, false), false);
-  await clock.advance(WRITE_EVERY_MS);
   assert.equal(pace.isDue(100, false), true);
 });
