@@ -69,7 +69,8 @@ export interface TestRun {
 export function testArguments(files: readonly string[], options: TestRun = {}): string[] {
   const { serial = false, loader = COMPILED_LOADER, report } = options;
   if (files.length === 0) throw new Error("no test file matches");
-  const atOnce = serial ? 1 : Math.max(2, availableParallelism());
+  // One more than there are processors: tests of whole programs wait for most of their time.
+  const atOnce = serial ? 1 : availableParallelism() + 1;
   const limits = [`--test-concurrency=${atOnce}`, `--test-timeout=${FILE_MS_MAX}`];
   return [...loader, "--test", ...reporters(report), ...limits, ...files];
 }
