@@ -47,6 +47,8 @@ export function startChildLife(options: ChildLifeOptions): Life {
   const ended = createDeferred<void>();
   let exit: { code: number | null; signal: string | null } | undefined;
   let streamClosed = false;
+  /** Of its stderr nothing more comes. */
+  let isSilent = false;
   let reason: string | null = null;
   /** It has told so, or said something. */
   let born = false;
@@ -66,6 +68,11 @@ export function startChildLife(options: ChildLifeOptions): Life {
     options.onEnd(failure ?? { exitCode: code, signal, reason, spawnFailed: false, canRetry: true });
     spawned.resolve();
     ended.resolve();
+  };
+
+  /** Its last words, which say why it has gone, may come behind its exit and the end of its stdout. */
+  const endWhenSilent = (): void => {
+    if (exit !== undefined && streamClosed && isSilent) end();
   };
 
   /** Only while this life lasts. */
@@ -101,7 +108,7 @@ export function startChildLife(options: ChildLifeOptions): Life {
       streamClosed = true;
       options.onDeaf();
       if (error !== null) reason ??= errorMessage(error);
-      if (exit !== undefined) return end();
+      if (exit !== undefined) return endWhenSilent();
       // Without its stdout a child is of no use, even if it lives on; one that is being stopped has its own graces.
       later(LIMITS.childStopGraceMs, () => {
         if (stopping) return;
@@ -116,6 +123,12 @@ export function startChildLife(options: ChildLifeOptions): Life {
     if (!done) output.stderr(bytesOf(chunk));
   });
   child.stderr.on("error", () => undefined);
+  for (const event of ["end", "close"] as const) {
+    child.stderr.on(event, () => {
+      isSilent = true;
+      endWhenSilent();
+    });
+  }
   child.on("spawn", () => {
     born = true;
     announce();
@@ -131,11 +144,14 @@ export function startChildLife(options: ChildLifeOptions): Life {
   });
   child.on("exit", (code, signal) => {
     exit = { code, signal };
-    if (streamClosed) return end();
     // Reading may be on hold: what the child has said is read to its end.
     client.resume();
-    // A descendant that inherited the pipe can hold it open: what the child itself said has come by then.
-    later(LIMITS.childPipeDrainMs, () => client.abort());
+    endWhenSilent();
+    // A descendant that inherited a pipe can hold it open: what the child itself said has come by then.
+    later(LIMITS.childPipeDrainMs, () => {
+      client.abort();
+      end();
+    });
   });
 
   /** What outlives even this, or a foreign child that never tells its exit, is not waited for. */

@@ -37,6 +37,7 @@ export interface FakeChild extends ChildHandle {
   readonly signals: NodeJS.Signals[];
   emitSpawn(): void;
   emitError(error: Error): void;
+  /** With the end of stderr, which only a descendant could hold open. */
   emitExit(code: number | null, signal?: string | null): void;
   failStdin(error: Error): void;
   /** One message on stdout. */
@@ -94,15 +95,14 @@ export function createFakeChild(given: FakeChildOptions = {}): FakeChild {
   const stdinEvents = new EventEmitter();
   const received: SentMessage[] = [];
   const signals: NodeJS.Signals[] = [];
-  const stdout = createReadable();
+  const [stdout, stderr] = [createReadable(), createReadable()];
   let stdinEnded = false;
 
   const send = (message: Record<string, unknown>): void => stdout.say(`${JSON.stringify(message)}\n`);
 
   return {
     pid: "pid" in given ? given.pid : 1001,
-    command, args, options, received, signals, stdout,
-    stderr: createReadable(),
+    command, args, options, received, signals, stdout, stderr,
     stdin: {
       write: (text) => received.push(...text.trimEnd().split("\n").map((line) => JSON.parse(line) as SentMessage)),
       end() {
@@ -117,7 +117,10 @@ export function createFakeChild(given: FakeChildOptions = {}): FakeChild {
     on: (event: string, listener: (...values: never[]) => void) => events.on(event, listener as () => void),
     emitSpawn: () => void events.emit("spawn"),
     emitError: (error) => void events.emit("error", error),
-    emitExit: (code, signal = null) => void events.emit("exit", code, signal),
+    emitExit(code, signal = null) {
+      stderr.destroy();
+      events.emit("exit", code, signal);
+    },
     failStdin: (error) => void stdinEvents.emit("error", error),
     send,
     answer(method, result) {
@@ -127,7 +130,7 @@ export function createFakeChild(given: FakeChildOptions = {}): FakeChild {
     },
     die(code, signal = null) {
       stdout.end();
-      events.emit("exit", code, signal);
+      this.emitExit(code, signal);
     },
   };
 }
