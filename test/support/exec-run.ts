@@ -7,6 +7,7 @@ import { runCodexExec } from "../../src/child/exec-process.ts";
 import { systemProcesses } from "../../src/child/process-tree.ts";
 import type { CodexExecRequest, RunOutcome } from "../../src/core/runs.ts";
 import { systemClock, type Clock } from "../../src/base/clock.ts";
+import { LIMITS } from "../../src/core/limits.ts";
 import { fakeCodexCommand } from "./fake-codex.ts";
 
 /** What the fake inherits. */
@@ -21,10 +22,10 @@ export function runFake(
   return runCodexExec({ prompt, command, commandArgs: args, ...request }, { env: EXEC_ENV, ...options });
 }
 
-/** A clock whose timers fire a hundred times sooner: for graces that would only be waited for. */
+/** The grace of a run that is deaf to its first signal ends a hundred times sooner; nothing else is hurried. */
 export const hastyClock: Clock = {
   ...systemClock,
-  after: (ms, fn) => systemClock.after(ms / 100, fn),
+  after: (ms, fn) => systemClock.after(ms === LIMITS.runStopGraceMs ? ms / 100 : ms, fn),
 };
 
 /** A clock that fires the timers of `timeoutMs` as soon as it is told to, and leaves all others as they are. */
