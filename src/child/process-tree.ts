@@ -170,8 +170,9 @@ export function pidsIn(root: string): number[] {
 /** A file of the process file system; empty where the process has gone, or is another user's. */
 export function read(file: string): string {
   try {
-    // Arguments and environments are bytes; nothing that is looked for is outside of ASCII.
-    return readFileSync(file, "latin1");
+    // Arguments and environments are bytes; nothing that is looked for is outside of ASCII. UTF-8 is what Node reads
+    // in half the time that Latin-1 takes it, and a start looks at every process.
+    return readFileSync(file, "utf8");
   } catch {
     return "";
   }

@@ -21,6 +21,7 @@ interface Fact {
 }
 
 interface FakeProc {
+  readonly root: string;
   readonly tree: ProcessTree;
   readonly killed: Array<[number, string]>;
   put(fact: Fact): void;
@@ -47,7 +48,7 @@ function createFakeProc(t: Cleanup, facts: readonly Fact[], kill?: () => void): 
     root, ownPid: 10,
     kill: kill ?? ((pid, signal) => void killed.push([pid, signal])),
   });
-  return { tree, killed, put, remove: (pid) => rmSync(path.join(root, String(pid)), { recursive: true }) };
+  return { root, tree, killed, put, remove: (pid) => rmSync(path.join(root, String(pid)), { recursive: true }) };
 }
 
 const pids = async (found: Promise<ReadonlyArray<{ readonly pid: number }>>): Promise<number[]> =>
@@ -155,6 +156,14 @@ test("a process is described by its command line, without secrets, else by its n
   assert.equal(tree.describe({ pid: 70, startTime: 70 }), "tool --key sk-[redacted]");
   assert.equal(tree.describe({ pid: 71, startTime: 71 }), "a (b) c");
   assert.equal(tree.describe({ pid: 72, startTime: 72 }).length, 200);
+});
+
+test("a mark is found beside bytes that are no text, and a command line beyond ASCII is told as it is", async (t) => {
+  const { tree, root } = createFakeProc(t, [{ pid: 73, command: ["größe"] }]);
+  const bytes = Buffer.concat([Buffer.from([0x41, 0x3d, 0xff, 0xc0, 0]), Buffer.from(`${MARK}\0`)]);
+  writeFileSync(path.join(root, "73", "environ"), bytes);
+  assert.deepEqual(await pids(tree.find({ marks: [MARK] })), [73]);
+  assert.equal(tree.describe({ pid: 73, startTime: 73 }), "größe");
 });
 
 test("without a process file system nothing is found", async () => {
