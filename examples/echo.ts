@@ -13,11 +13,14 @@ import {
 
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 const SILENCE_MS = 60_000;
+/** What a peer has to hang up after the last word, however much it goes on sending. */
+const CLOSE_MS = 2000;
 const nextKey = createMaskSource(randomFillSync);
 
 /** Sends back what comes, from `head` on; the socket is past its handshake, and its errors are listened to. */
 export function echo(socket: Socket, role: WsRole, head: Buffer): void {
   const options = () => (role === "client" ? { maskKey: nextKey() } : {});
+  // Reads no faster than the peer does, so that one that only sends takes no memory.
   const send = (frame: Buffer) => void (socket.write(frame) || socket.pause());
   const receiver = createWsReceiver({
     role,
@@ -28,15 +31,20 @@ export function echo(socket: Socket, role: WsRole, head: Buffer): void {
       ping: (payload) => send(encodeFrame(OPCODE.pong, payload, options())),
       pong: () => undefined,
       // A server ends TCP first; a client waits for it (RFC 6455 §7.1.1).
-      close: (code) => socket[role === "server" ? "end" : "write"](encodeCloseFrame(code, "", options())),
-      violation: (code, reason) => void socket.end(encodeCloseFrame(code, reason, options())),
+      close: (code) => {
+        socket[role === "server" ? "end" : "write"](encodeCloseFrame(code, "", options()));
+        drop(socket);
+      },
+      violation: (code, reason) => {
+        socket.end(encodeCloseFrame(code, reason, options()));
+        drop(socket);
+      },
     },
   });
   socket.setTimeout(SILENCE_MS, () => socket.destroy());
   socket.on("end", () => socket.end());
   socket.on("drain", () => socket.resume());
   if (head.length > 0) receiver.push(head);
-  // After a close or a violation, too: what still comes is dropped, so that no reset takes the close frame away.
   socket.on("data", (bytes: Buffer) => receiver.push(bytes));
 }
 
@@ -51,6 +59,7 @@ export function createEchoServer(): Server {
     } else {
       const fields = Object.entries({ Connection: "close", ...judged.headers }).map((field) => field.join(": "));
       socket.end([`HTTP/1.1 ${judged.status} ${judged.message}`, ...fields, "\r\n"].join("\r\n"));
+      drop(socket);
     }
   });
 }
@@ -70,4 +79,13 @@ export function connectEcho(port: number): Socket {
   socket.on("data", take).on("error", () => socket.destroy());
   socket.write(upgradeRequest({ host: `127.0.0.1:${port}`, path: "/", key }));
   return socket;
+}
+
+/**
+ * What still comes is read and dropped: so no reset takes the last word away, and the peer's end is seen, which a
+ * socket that is paused, or that nobody reads, hides behind a single byte.
+ */
+function drop(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
+  socket.resume().on("close", () => clearTimeout(timer));
 }

@@ -66,7 +66,10 @@ test("the declarations need no DOM either", (t) => {
 
 test("types let right programs through and stop wrong ones, however modules are found", (t) => {
   const program = readFileSync(path.join(REPOSITORY, "test", "fixtures", "library", "types.ts.txt"), "utf8");
-  const dir = project(t, { "types.ts": program });
+  const readme = readFileSync(path.join(REPOSITORY, "README.md"), "utf8");
+  const client = /^```ts\n([\s\S]*?)^```$/m.exec(readme)?.[1] ?? assert.fail("the README has a client");
+  const names = "declare const console: { log(...values: unknown[]): void };\n";
+  const dir = project(t, { "types.ts": program, "client.ts": names + client });
   const ways = [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]] as const;
   for (const [module, moduleResolution] of ways) {
     const options = { lib: ["ES2023"], noEmit: true, module, moduleResolution };

@@ -78,6 +78,7 @@ export interface UpgradeReader {
   push(bytes: Buffer): (UpgradeAnswer & { readonly rest: Buffer }) | null;
 }
 
+/** @param key the one of the request. */
 export function createUpgradeReader(key: string): UpgradeReader {
   const held = createByteStore(LIMITS.headerBytesMax);
   return {

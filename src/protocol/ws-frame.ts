@@ -131,7 +131,10 @@ export function encodeTextFrame(text: string, options: EncodeOptions = {}): Buff
   return maskPayload(frame, payloadBytes, options);
 }
 
-/** A null `code` gives a close frame without payload, which is how one without a code is answered. */
+/**
+ * A null `code` gives a close frame without payload, which is how one without a code is answered; a reason is cut to
+ * 123 bytes. @throws for a code that must not be sent.
+ */
 export function encodeCloseFrame(code: number | null, reason: string, options: EncodeOptions = {}): Buffer {
   return encodeFrame(OPCODE.close, encodeClosePayload(code, reason), options);
 }

@@ -37,12 +37,16 @@ export interface WsByteHandlers {
 }
 
 export interface WsControlHandlers {
-  /** The payload is lent: good until the handler returns. */
+  /** To be answered with a pong of the same payload, which is lent: good until the handler returns. */
   ping(payload: Buffer): void;
   pong(payload: Buffer): void;
-  /** The peer's close frame; `code` is null where it has none. */
+  /**
+   * The peer's close frame; `code` is null where it has none. To be answered with a close frame of the same code,
+   * unless it answers one of ours. A server then ends the socket, and a client waits for that; both go on reading
+   * until the peer's end, as a paused socket hides it, but not for ever.
+   */
   close(code: number | null, reason: string): void;
-  /** The connection must be closed with `code`. */
+  /** The connection must be closed with `code`, in a close frame, and ended by either role. */
   violation(code: number, reason: string): void;
 }
 
@@ -60,8 +64,8 @@ export interface WsReceiverOptions {
 
 export interface WsReceiver {
   /**
-   * Takes the next bytes of the connection over: masked payloads are unmasked in place. What a handler throws comes
-   * out here, and is the end: nothing more is given.
+   * Takes the next bytes of the connection over: masked payloads are unmasked in place. What comes after a close frame
+   * or a violation is dropped. What a handler throws comes out here, and is the end: nothing more is given.
    */
   push(bytes: Buffer): void;
   /** Nothing more is given, not even what the bytes at hand still hold. */

@@ -13,7 +13,7 @@ import { CLOSE_CASES, LIMIT_CASES } from "../support/ws-cases-close.ts";
 import { FRAME_CASES } from "../support/ws-cases-frames.ts";
 import { LARGE_CASES } from "../support/ws-cases-large.ts";
 import { TEXT_CASES } from "../support/ws-cases-text.ts";
-import { acceptOne, dial, judgeCase } from "../support/ws-fuzz.ts";
+import { acceptOne, dial, judgeCase, judgeLateReader, judgeLeaving } from "../support/ws-fuzz.ts";
 
 /** How a case is cut is tried by bytes; here each sign, each violation and each size comes once. */
 const TEXTS = TEXT_CASES.filter(({ id }) => !/in octets|in fragments|chopped|noncharacter/.test(id));
@@ -45,6 +45,14 @@ test("a client whose upgrade is refused hangs up", async () => {
   await once(client, "close");
   server.close();
   await once(server, "close");
+});
+
+test("a server reads no faster than its client, and keeps nothing of those that have left", async () => {
+  const server = createEchoServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await judgeLateReader(server, port);
+  await judgeLeaving(server, port);
 });
 
 test("a server refuses what is no upgrade to a WebSocket", async () => {

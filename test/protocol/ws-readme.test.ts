@@ -11,7 +11,7 @@ import * as framer from "../../src/framer.ts";
 import { REPOSITORY } from "../support/codex-install.ts";
 import { CLOSE_CASES } from "../support/ws-cases-close.ts";
 import { FRAME_CASES } from "../support/ws-cases-frames.ts";
-import { dial, judgeCase } from "../support/ws-fuzz.ts";
+import { dial, judgeCase, judgeLateReader, judgeLeaving } from "../support/ws-fuzz.ts";
 
 test("the README's echo conforms", async () => {
   const readme = readFileSync(path.join(REPOSITORY, "README.md"), "utf8");
@@ -26,5 +26,6 @@ test("the README's echo conforms", async () => {
     await judgeCase(await dial(port), "server", wsCase);
   }
   await assert.rejects(dial(port, "Sec-WebSocket-Version: 12"), /HTTP\/1\.1 426/);
-  server.close();
+  await judgeLateReader(server, port);
+  await judgeLeaving(server, port);
 });

@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { WsRole } from "../../src/protocol/ws-frame.ts";
-import { allAnswers, piecesOf, xor, type WsCase } from "./ws-case.ts";
+import { allAnswers, BINARY, CLOSE, frameMaker, piecesOf, xor, type WsCase } from "./ws-case.ts";
 
 const END_OF_HEAD = "\r\n\r\n";
 const KINDS: ReadonlyMap<number, string> = new Map([[0x81, "text"], [0x82, "binary"], [0x88, "close"], [0x8a, "pong"]]);
@@ -66,6 +66,42 @@ function readAnswers(bytes: Buffer, role: WsRole): Array<readonly [string, Buffe
     at += length;
   }
   return answers;
+}
+
+/** A client that reads late is echoed no faster than it reads, and gets all of it. */
+export async function judgeLateReader(server: Server, port: number): Promise<void> {
+  const [messageBytes, count] = [65536, 512];
+  const connected = once(server, "connection");
+  const socket = await dial(port);
+  socket.pause();
+  const [accepted] = await connected as [Socket];
+  const frame = frameMaker("server")(BINARY, Buffer.alloc(messageBytes));
+  for (let i = 0; i < count; i += 1) socket.write(frame);
+  while (!accepted.isPaused()) await new Promise(setImmediate);
+  assert.ok(accepted.writableLength < 4 * messageBytes, `${accepted.writableLength} bytes wait for the client`);
+
+  socket.write(frameMaker("server")(CLOSE));
+  let bytes = 0;
+  socket.on("data", (part: Buffer) => (bytes += part.length)).resume();
+  await once(socket, "end");
+  assert.equal(bytes, count * (messageBytes + 10) + 2);
+}
+
+/** Closes a server whose clients have each sent a byte too many before they hung up: none of them may keep it open. */
+export async function judgeLeaving(server: Server, port: number): Promise<void> {
+  const frame = frameMaker("server");
+  // The close comes while the echo waits to be read.
+  const closing = await dial(port);
+  closing.once("data", () => closing.write("late")).resume();
+  closing.write(Buffer.concat([frame(BINARY, Buffer.alloc(4 * 1024 * 1024)), frame(CLOSE)]));
+  await once(closing, "close");
+
+  const refused = connect(port, "127.0.0.1");
+  refused.once("data", () => refused.write("late")).resume();
+  refused.write(`GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade${END_OF_HEAD}`);
+  await once(refused, "close");
+  server.close();
+  await once(server, "close");
 }
 
 /** Opens a WebSocket by hand. */
