@@ -32,7 +32,8 @@ export function acceptWebSocket({ edge, pass, request, socket, head }: UpgradeCa
   const client = new StreamClient(edge);
   const resume = client.open(query.after, filterOf(query));
   socket.write(upgradeResponse(judgement.accept, SECURITY_HEADERS));
-  const connection = createWsConnection({ socket, head, handlers: client, clock: edge.clock, held: edge.held });
+  const { clock, held, loop: { turns } } = edge;
+  const connection = createWsConnection({ socket, head, handlers: client, clock, held, turns });
   client.attach(connection, { byToken: pass.byToken, cut: () => void socket.destroy() });
   client.greet(resume, query.snapshot);
 }

@@ -14,6 +14,7 @@ import { WS_CLOSE } from "../protocol/ws-close.ts";
 import { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE } from "../protocol/ws-frame.ts";
 import { createWsReceiver, type WsReceiver } from "../protocol/ws-message.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { LoopTurns, readByTurns, type PacedReading } from "./loop-turns.ts";
 import { Outbox } from "./outbox.ts";
 
 export interface WsHandlers {
@@ -61,6 +62,8 @@ export interface WsConnectionOptions {
   readonly clock: Clock;
   /** Shared by the connections of a server; left out, this one is bounded by itself alone. */
   readonly held?: HeldBytes | undefined;
+  /** The same of what is read in a turn of the loop: 2 MiB can be 80,000 messages, which would hold it for a second. */
+  readonly turns?: LoopTurns | undefined;
 }
 
 /** Handlers are not called before this has returned. */
@@ -69,6 +72,7 @@ export function createWsConnection(options: WsConnectionOptions): WsConnection {
 }
 
 const unshared = (): HeldBytes => new HeldBytes(LIMITS.streamsHeldBytesMax);
+const ownTurns = (): LoopTurns => new LoopTurns(LIMITS.readPortionsATurn);
 
 const PING = encodeFrame(OPCODE.ping, Buffer.alloc(0));
 
@@ -89,8 +93,9 @@ class Connection implements WsConnection {
   #pinged = false;
   #pongsWaiting = 0;
   readonly #outbox: Outbox;
+  readonly #reading: PacedReading;
 
-  constructor({ socket, head, handlers, clock, held = unshared() }: WsConnectionOptions) {
+  constructor({ socket, head, handlers, clock, held = unshared(), turns = ownTurns() }: WsConnectionOptions) {
     this.#socket = socket;
     this.#handlers = handlers;
     this.#clock = clock;
@@ -109,7 +114,7 @@ class Connection implements WsConnection {
         violation: (code, reason) => this.#fail(code, reason),
       },
     });
-    this.#listen(head);
+    this.#reading = this.#listen(head, turns);
   }
 
   get open(): boolean {
@@ -175,16 +180,16 @@ class Connection implements WsConnection {
     return true;
   }
 
-  #listen(head: Buffer): void {
+  #listen(head: Buffer, turns: LoopTurns): PacedReading {
     const socket = this.#socket;
     // Whatever the error is, 'close' follows it and says all that matters.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#gone());
     socket.on("end", () => this.#peerEnded());
     if (head.length > 0) socket.unshift(head);
-    socket.on("data", (bytes: Buffer) => this.#receive(bytes));
     // A socket that went during the handshake may have told so already.
     if (socket.destroyed) process.nextTick(() => this.#gone());
+    return readByTurns(socket, turns, (bytes) => this.#receive(bytes));
   }
 
   #receive(bytes: Buffer): void {
@@ -215,11 +220,11 @@ class Connection implements WsConnection {
   #pong(payload: Buffer): void {
     if (!this.open) return;
     this.#pongsWaiting += 1;
-    if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax) this.#socket.pause();
+    if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax) this.#reading.hold();
     this.#socket.write(encodeFrame(OPCODE.pong, payload), () => {
       this.#pongsWaiting -= 1;
       this.#outbox.taken();
-      if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax / 2) this.#socket.resume();
+      if (this.#pongsWaiting === LIMITS.wsPongsWaitingMax / 2) this.#reading.go();
     });
   }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { LIMITS } from "../../src/core/limits.ts";
+import { LoopTurns } from "../../src/http/loop-turns.ts";
 import { createWsConnection } from "../../src/http/ws-connection.ts";
 import { encodeCloseFrame, encodeFrame, encodeTextFrame, OPCODE } from "../../src/protocol/ws-frame.ts";
 import { HeldSocket } from "../support/held-socket.ts";
@@ -44,6 +45,29 @@ test("messages go both ways, and a ping is answered with its payload", async () 
   assert.deepEqual(socket.said(), [["pong", "p"], ["text", "three ä"], ["text", "four"], ["text", "five"]]);
   assert.equal(connection.open, true);
   assert.equal(connection.bufferedBytes, 0);
+});
+
+test("a peer that sends more than a portion is read on in a later turn of the loop", async () => {
+  const turns = new LoopTurns(1);
+  const waiting: Array<() => void> = [];
+  turns.next = (go) => void waiting.push(go);
+  const socket = new HeldSocket();
+  const messages: string[] = [];
+  createWsConnection({
+    socket, head: Buffer.alloc(0), clock: createManualClock(), turns,
+    handlers: { text: (message) => void messages.push(message), closed: () => undefined },
+  });
+  const long = "x".repeat(LIMITS.readPortionBytes - 9);
+  socket.arrive(text(long));
+  await turn();
+  assert.equal(waiting.length, 0);
+  socket.arrive(text("now"));
+  socket.arrive(text("later"));
+  await turn();
+  assert.deepEqual(messages, [long, "now"]);
+  waiting.shift()?.();
+  await turn();
+  assert.deepEqual(messages, [long, "now", "later"]);
 });
 
 test("what came with the request is read first, but not before the caller has the connection", async () => {
