@@ -5,12 +5,12 @@ import type { ApprovalRecord } from "../core/approvals.ts";
 import type { CodexdPaths } from "../core/config.ts";
 import { keptAnswerId, type KeptAnswer } from "../core/kept-answer.ts";
 import type { ReceiptMark } from "../core/receipt-mark.ts";
-import type { RunRecord } from "../core/runs.ts";
 import { NO_WORK, turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
+import type { RunRecord } from "../core/runs.ts";
 import type { Store, TableSpec } from "../store/types.ts";
-import { MARK_PARTS } from "./mark-parts.ts";
 import { ANSWER_PARTS } from "./answer-parts.ts";
 import { APPROVAL_PARTS } from "./approval-parts.ts";
+import { MARK_PARTS } from "./mark-parts.ts";
 import { SESSION_PARTS } from "./session-parts.ts";
 import { TURN_PARTS } from "./turn-parts.ts";
 
@@ -33,6 +33,7 @@ export function tableSpecs(paths: CodexdPaths): { readonly [K in keyof CodexdTab
     },
     turn: {
       path: paths.turnRegistryPath, field: "turns", idOf: turnKey,
+      otherIdOf: (turn) => turn.turnId,
       complete: (turn) => completed(turn, TURN_SINCE),
       beside: TURN_PARTS,
     },

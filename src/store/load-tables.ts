@@ -32,7 +32,7 @@ export async function loadTables(
   for (const [kind, spec] of Object.entries(specs)) {
     const hasId = (record: object): boolean => isId(spec.idOf(record));
     const { outcome, seq, isOld, records } = await loadCheckpoint(disk, spec.path, spec.field, hasId);
-    const table = new Table<object>((record) => spec.idOf(record));
+    const table = new Table<object>((record) => spec.idOf(record), (record) => spec.otherIdOf?.(record) ?? null);
     const complete = (record: object): object => spec.complete?.(record) ?? record;
     let lacking = isOld ? 1 : 0;
     for (const { record, chars } of records) {

@@ -22,7 +22,12 @@ const COMPACT_MIN = 64;
 
 export class Table<R extends object> implements ReadonlyTable<R> {
   readonly #idOf: (record: R) => string;
+  readonly #otherIdOf: (record: R) => string | null;
   readonly #slots = new Map<string, Slot<R>>();
+  /** By their other ids; of several that have the same, the newest. */
+  readonly #byOther = new Map<string, Slot<R>>();
+  /** Two records have had the same one. */
+  #sharesOther = false;
   #order: Array<Slot<R>> = [];
   #dead = 0;
   #nextOrdinal = 0;
@@ -30,8 +35,10 @@ export class Table<R extends object> implements ReadonlyTable<R> {
   #undone = 0;
   #jsonChars = 0;
 
-  constructor(idOf: (record: R) => string) {
+  /** @param otherIdOf a second id, by which `getByOther` finds a record; null where it has none. */
+  constructor(idOf: (record: R) => string, otherIdOf: (record: R) => string | null = () => null) {
     this.#idOf = idOf;
+    this.#otherIdOf = otherIdOf;
   }
 
   get size(): number {
@@ -55,6 +62,10 @@ export class Table<R extends object> implements ReadonlyTable<R> {
 
   get(id: string): R | undefined {
     return this.#slots.get(id)?.record;
+  }
+
+  getByOther(otherId: string): R | undefined {
+    return this.#byOther.get(otherId)?.record;
   }
 
   *newestFirst(): IterableIterator<R> {
@@ -128,20 +139,25 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     const slot: Slot<R> = { id, ordinal: this.#nextOrdinal++, record, chars, live: true };
     this.#slots.set(id, slot);
     this.#order.push(slot);
+    this.#link(slot);
     this.#jsonChars += chars;
     this.#revision++;
   }
 
   #set(slot: Slot<R>, record: R, chars: number): void {
     this.#jsonChars += chars - slot.chars;
+    const isLinked = this.#otherIdOf(slot.record) === this.#otherIdOf(record);
+    if (!isLinked) this.#unlink(slot);
     slot.record = record;
     slot.chars = chars;
+    if (!isLinked) this.#link(slot);
     this.#revision++;
   }
 
   #remove(slot: Slot<R>): void {
     this.#slots.delete(slot.id);
     slot.live = false;
+    this.#unlink(slot);
     this.#jsonChars -= slot.chars;
     this.#dead++;
     this.#revision++;
@@ -158,8 +174,28 @@ export class Table<R extends object> implements ReadonlyTable<R> {
     else this.#order = this.#order.toSpliced(at, 0, slot);
     slot.live = true;
     this.#slots.set(slot.id, slot);
+    this.#link(slot);
     this.#jsonChars += slot.chars;
     this.#revision++;
+  }
+
+  #link(slot: Slot<R>): void {
+    const otherId = this.#otherIdOf(slot.record);
+    if (otherId === null) return;
+    const linked = this.#byOther.get(otherId);
+    if (linked !== undefined) this.#sharesOther = true;
+    if (linked === undefined || linked.ordinal < slot.ordinal) this.#byOther.set(otherId, slot);
+  }
+
+  #unlink(slot: Slot<R>): void {
+    const otherId = this.#otherIdOf(slot.record);
+    if (otherId === null || this.#byOther.get(otherId) !== slot) return;
+    this.#byOther.delete(otherId);
+    // Ids are hardly ever shared: only then is an older record that has it looked for among all.
+    const older = this.#sharesOther
+      ? this.#order.findLast((other) => other.live && other !== slot && this.#otherIdOf(other.record) === otherId)
+      : undefined;
+    if (older !== undefined) this.#byOther.set(otherId, older);
   }
 
   /** The first index whose ordinal is not below `ordinal`. */

@@ -17,6 +17,8 @@ export interface TableSpec<R> {
   readonly field: string;
   /** Never changes for a record. */
   idOf(record: R): string;
+  /** A second id by which records are found, null where one has none. Left out where nobody looks for any. */
+  otherIdOf?(record: R): string | null;
   /**
    * A record of an older layout with the members that it lacks, as it comes from a checkpoint or the journal; one that
    * lacks none is given back itself. Left out where there never was another layout.
@@ -53,6 +55,8 @@ export type ChangesOf<T extends Tables> = Changes<T> | ((seq: number) => Changes
 export interface ReadonlyTable<R> {
   readonly size: number;
   get(id: string): R | undefined;
+  /** By the id that `TableSpec.otherIdOf` gives; of several that have it the newest. */
+  getByOther(otherId: string): R | undefined;
   /** Newest first. */
   newestFirst(): IterableIterator<R>;
 }

@@ -109,3 +109,28 @@ test("loads what a file holds, with the length that it has there", () => {
   assert.deepEqual(table.records(), [{ id: "a", n: 2 }, { id: "b", n: 1 }]);
   assert.equal(table.jsonChars, 33);
 });
+
+test("a record is found by its other id, the newest of several, whatever is put, deleted and undone", () => {
+  const table = new Table<Row>(({ id }) => id, ({ n }) => (n === 0 ? null : `n${n}`));
+  const found = (n: number): string | undefined => table.getByOther(`n${n}`)?.id;
+  put(table, "a");
+  assert.equal(found(0), undefined);
+  put(table, "a", 1);
+  table.load({ id: "b", n: 2 }, 1);
+  assert.deepEqual([found(1), found(2)], ["a", "b"]);
+  const change = put(table, "b", 3);
+  assert.deepEqual([found(2), found(3)], [undefined, "b"]);
+  table.undo(change);
+  assert.deepEqual([found(2), found(3)], ["b", undefined]);
+  const second = put(table, "c", 1);
+  put(table, "a", 1);
+  assert.equal(found(1), "c");
+  const removal = remove(table, "c");
+  assert.equal(found(1), "a");
+  table.undo(removal);
+  assert.equal(found(1), "c");
+  table.undo(second);
+  assert.equal(found(1), "a");
+  remove(table, "a");
+  assert.equal(found(1), undefined);
+});

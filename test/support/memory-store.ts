@@ -51,6 +51,10 @@ export function createMemoryStore(clock: Clock): MemoryStore {
       return records[kind].size;
     },
     get: (id) => records[kind].get(id) as CodexdTables[K] | undefined,
+    getByOther(otherId) {
+      const all = [...records[kind].values()] as Array<CodexdTables[K]>;
+      return all.findLast((record) => specs[kind]?.otherIdOf?.(record) === otherId);
+    },
     newestFirst: () => [...records[kind].values()].reverse()[Symbol.iterator]() as IterableIterator<CodexdTables[K]>,
   });
 
