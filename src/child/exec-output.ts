@@ -9,6 +9,7 @@ import { foldExecEvent, NO_PROGRESS, type ExecProgress } from "../codex/exec-eve
 import { LIMITS } from "../core/limits.ts";
 import { redact } from "../core/redact.ts";
 import type { CodexExecRequest, RunResult } from "../core/runs.ts";
+import { isDeeper } from "../protocol/json-depth.ts";
 import { createLineSkipper } from "../protocol/line-skipper.ts";
 import { createTextHead, createTextTail } from "./text-ends.ts";
 
@@ -75,11 +76,11 @@ export function createExecOutput({ onEvent, onOutput }: Pick<CodexExecRequest, "
   };
 }
 
-/** The object that a line holds; undefined where it is none. */
+/** The object that a line holds; undefined where it is none, or one that no JSON writer could write again. */
 export function parseExecEvent(line: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return isObject(value) ? value : undefined;
+    return isObject(value) && !isDeeper(line, LIMITS.childJsonDepthMax) ? value : undefined;
   } catch {
     // Not JSON: the caller counts it.
     return undefined;

@@ -30,6 +30,8 @@ export const LIMITS = {
   childReadSmallBytes: 16 * KIB,
   childReadRestMs: 3,
   childReadRests: 32,
+  /** JSON.stringify fails at 4,000 (measured), in the read loop, where it would end the daemon. Codex reads 128. */
+  childJsonDepthMax: 256,
   /** Of a line that is too long: enough to see whose answer it is. */
   lineHeadBytes: 256,
   /** What is kept of the child's stderr, to say why it exited early. */
@@ -114,6 +116,8 @@ export const LIMITS = {
   journalPaceBytes: 32 * KIB,
   journalSyncMs: SECOND,
   seqCeilingStep: 1_000_000,
+  /** A thousand years of 30,000 events a second: a file that tells of more is damaged, and nobody can count on it. */
+  seqMax: 1_000_000_000_000_000,
   checkpointMs: SECOND,
   checkpointBytesPerSecond: 100_000,
   checkpointSliceBytes: 256 * KIB,
@@ -231,6 +235,8 @@ export const LIMITS = {
   openItemsKept: 1000,
   /** Threads of sub-agents whose questions are known to belong to a session. */
   subAgentsKept: 1000,
+  /** Questions that wait; each stays in memory until its end, and whoever asks more asks nobody. */
+  approvalsWaitingMax: 10_000,
   approvalRulesMax: 1000,
   approvalRulesBytesMax: MIB,
   /** A longer command is none that a rule knows; what rules cost stays small. */

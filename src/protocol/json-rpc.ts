@@ -1,10 +1,12 @@
 // JSON-RPC as an app-server speaks it: one line to one value, one value to one line.
 //
 // Deliberately not: methods, pending calls, time limits (child/rpc-client.ts). Invariant: nothing that a peer sends
-// throws here; what is no message is `noise` with its text. The dialect has no "jsonrpc" member, its ids start at 0,
-// and a request of the server's differs from a notification only by having an id.
+// throws here, or where it is written as JSON again; what is no message is `noise` with its text. The dialect has no
+// "jsonrpc" member, its ids start at 0, and a request of the server's differs from a notification only by having an id.
 
 import { isObject } from "../base/decode.ts";
+import { LIMITS } from "../core/limits.ts";
+import { isDeeper } from "./json-depth.ts";
 
 export type RpcId = number | string;
 
@@ -40,7 +42,8 @@ export function parseRpcLine(text: string): RpcIncoming {
     if (error instanceof SyntaxError) return { kind: "noise", text };
     throw error;
   }
-  return (isObject(message) ? classify(message) : undefined) ?? { kind: "noise", text };
+  const noise = { kind: "noise", text } as const;
+  return isObject(message) && !isDeeper(text, LIMITS.childJsonDepthMax) ? classify(message) ?? noise : noise;
 }
 
 /** One line with its newline; `params` is always there, because the app-server refuses a request without. */

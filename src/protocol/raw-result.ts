@@ -62,8 +62,11 @@ function endOfValue(line: string, at: number): number {
   return -1;
 }
 
-/** Each run of backslashes is counted once, from the one quote behind it: long ones cost no more than they measure. */
-function endOfString(line: string, at: number): number {
+/**
+ * The place behind the string whose quote stands at `at`; -1 where it has no end. Each run of backslashes is counted
+ * once, from the one quote behind it: long ones cost no more than they measure.
+ */
+export function endOfString(line: string, at: number): number {
   for (let quote = line.indexOf('"', at + 1); quote !== -1; quote = line.indexOf('"', quote + 1)) {
     let before = quote;
     while (line.charCodeAt(before - 1) === BACKSLASH) before -= 1;

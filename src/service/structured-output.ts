@@ -6,6 +6,7 @@
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { WorkReceipt } from "../core/records.ts";
+import { isDeeper } from "../protocol/json-depth.ts";
 
 export type StructuredOutput = Pick<WorkReceipt, "structuredOutput" | "structuredOutputError">;
 
@@ -22,16 +23,10 @@ export function readStructuredOutput(schema: unknown, message: string | null, en
   } catch (error) {
     return refused(`the answer is not JSON: ${errorMessage(error)}`);
   }
-  if (isDeeper(value, LIMITS.jsonDepthMax)) return refused(`the answer is nested deeper than ${LIMITS.jsonDepthMax}`);
+  if (isDeeper(message, LIMITS.jsonDepthMax)) return refused(`the answer is nested deeper than ${LIMITS.jsonDepthMax}`);
   return { structuredOutput: value, structuredOutputError: null };
 }
 
 function refused(why: string): StructuredOutput {
   return { structuredOutput: null, structuredOutputError: why };
-}
-
-/** Goes no deeper itself than it is asked to look. */
-function isDeeper(value: unknown, depthMax: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return depthMax === 0 || Object.values(value).some((inner) => isDeeper(inner, depthMax - 1));
 }

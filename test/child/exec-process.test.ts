@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { parseExecEvent } from "../../src/child/exec-output.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { createFakeSpawner } from "../support/fake-child.ts";
 import { EXEC_ENV, runFake } from "../support/exec-run.ts";
@@ -139,6 +140,13 @@ test("what is no object is counted, what is too long is left out, and the run go
   ]);
   const most = await runFake(`BIGLINE=${LIMITS.runLineBytesMax}`);
   assert.deepEqual(most.result?.jsonParseErrors, ["b".repeat(200)]);
+});
+
+test("an object that is nested deeper than JSON could be written again is none", () => {
+  const nested = (depth: number): string => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  assert.ok(parseExecEvent(nested(LIMITS.childJsonDepthMax - 1)));
+  assert.equal(parseExecEvent(nested(LIMITS.childJsonDepthMax)), undefined);
+  assert.equal(parseExecEvent(nested(1_000_000)), undefined);
 });
 
 test("a flood is followed to its end, and the record holds what its limits let in", async () => {

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LIMITS } from "../../src/core/limits.ts";
 import {
   encodeError, encodeNotification, encodeRequest, encodeResult, parseRpcLine, type RpcIncoming,
 } from "../../src/protocol/json-rpc.ts";
@@ -28,6 +29,14 @@ const MESSAGES: ReadonlyArray<readonly [string, RpcIncoming]> = [
   ['{"method":"","emittedAtMs":0}', { kind: "notification", method: "", params: {}, emittedAtMs: 0 }],
   ['{"method":"m","emittedAtMs":"0"}', { kind: "notification", method: "m", params: {}, emittedAtMs: null }],
 ];
+
+test("what is nested deeper than JSON could be written again is noise", () => {
+  const nested = (depth: number): string => `{"method":"m","params":{"a":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
+  const most = LIMITS.childJsonDepthMax - 2;
+  assert.equal(parseRpcLine(nested(most)).kind, "notification");
+  assert.equal(parseRpcLine(nested(most + 1)).kind, "noise");
+  assert.equal(parseRpcLine(nested(1_000_000)).kind, "noise");
+});
 
 for (const [text, message] of MESSAGES) {
   test(`${text} is a ${message.kind}`, () => {
