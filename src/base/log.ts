@@ -20,15 +20,24 @@ export interface LoggerOptions {
   now(): number;
 }
 
-/** Lines are `<ISO time> <level> <message> key=value …`, values as JSON, so that a line stays a line. */
+/**
+ * Lines are `<ISO time> <level> <message> key=value …`, values as JSON. A line stays a line, and whoever looks at it on
+ * a terminal sees text: controls and other ends of lines stand there as JSON would write them.
+ */
 export function createLogger({ level, write, now }: LoggerOptions): Logger {
   const threshold = LOG_LEVELS.indexOf(level);
   const at = (name: LogLevel) => (message: string, fields: Record<string, unknown> = {}) => {
     if (LOG_LEVELS.indexOf(name) > threshold) return;
     const tail = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`);
-    write(`${new Date(now()).toISOString()} ${name} ${message.replaceAll("\n", "\\n")}${tail.join("")}`);
+    write(`${new Date(now()).toISOString()} ${name} ${escaped(message + tail.join(""))}`);
   };
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+}
+
+/** JSON itself leaves some of them as they are. */
+function escaped(line: string): string {
+  return line.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) =>
+    (char === "\n" ? "\\n" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`));
 }
 
 /** Drops every record. */

@@ -2,12 +2,13 @@
 //
 // Invariant: whom a command talks to, and who gets a token, is for find-daemon.ts to say, before each connection.
 
-import { createCodexdClient } from "../client/client.ts";
 import type { CodexdClient } from "../client/api.ts";
+import { createCodexdClient } from "../client/client.ts";
 import { CLIENT_ERROR_CODES, CodexdClientError } from "../client/errors.ts";
 import type { DaemonTarget } from "../client/target.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import type { CliContext } from "./command.ts";
+import { oneLine } from "./event-text.ts";
 import { findDaemon } from "./find-daemon.ts";
 
 /** A client of the daemon at `target`, which was just found; for commands that ask and are done. */
@@ -50,6 +51,6 @@ export function toExitError(error: unknown, from: string): unknown {
   if (error.code === "no_daemon") return new ExitError(EXIT.noDaemon, error.message, { cause: error });
   const hint = error.status === 401 ? "; --token-file names the file with the token" : "";
   const own = CLIENT_ERROR_CODES.some((code) => code === error.code);
-  const message = own ? error.message : `${from} answered: ${error.message} (${error.code})`;
+  const message = own ? error.message : `${from} answered: ${oneLine(error.message)} (${oneLine(error.code)})`;
   return new ExitError(EXIT.failed, `${message}${hint}`, { cause: error });
 }

@@ -71,6 +71,7 @@ function changedPaths(changes: unknown): string {
 
 /** The nearest thing that one would ask for next. */
 function idOf({ runId, sessionId }: CodexdEvent["detail"]): string {
-  const id = runId ?? sessionId ?? null;
-  return id === null ? "" : `  ${plain(id)}`;
+  // What Codex says may have members of these names too, of any kind.
+  const id = [runId, sessionId].find((word) => typeof word === "string");
+  return id === undefined ? "" : `  ${plain(id)}`;
 }

@@ -17,7 +17,7 @@ export const logsCommand: CommandSpec = {
   positionalsMin: 1,
   positionalsMax: 1,
   summary: "print the text of a run or a turn",
-  notes: "The text comes as it is, whatever it does to a terminal.\n",
+  notes: "A pipe or a file has the text as it is; at a terminal control characters show as blanks.\n",
   flags: [
     { name: "follow", short: "f", takes: null, summary: "go on until it has ended" },
     { name: "stream", takes: "NAME", summary: `of a run: one of ${RUN_STREAMS.join(", ")}; message by default` },

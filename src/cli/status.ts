@@ -10,7 +10,7 @@ import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Readiness } from "../core/status.ts";
 import { flagValue, hasFlag, type CliContext, type CommandSpec } from "./command.ts";
-import { visible } from "./event-text.ts";
+import { oneLine, visible } from "./event-text.ts";
 import { CLIENT_FLAGS, findDaemon, namedUrl } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
 import { readStateFile } from "./state-files.ts";
@@ -46,7 +46,8 @@ async function runStatus(context: CliContext): Promise<number> {
   const data = await readStatus(look.target, context);
   io.stdout(hasFlag(request, "json") ? jsonText(data) : statusText(data, look.readiness, look.target));
   if (flagValue(request, "wait") === undefined || look.readiness.ready) return EXIT.ok;
-  io.stderr(`codexd: not ready: ${look.readiness.reasons.join("; ") || "the daemon tells no reason"}\n`);
+  const reasons = oneLine(look.readiness.reasons.join("; "));
+  io.stderr(`codexd: not ready: ${reasons || "the daemon tells no reason"}\n`);
   return EXIT.failed;
 }
 
@@ -191,5 +192,5 @@ function text(value: unknown, ...keys: string[]): string {
 
 function lines(rows: ReadonlyArray<readonly [string, string]>): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `${left.padEnd(width)}  ${right}\n`).join("");
+  return rows.map(([left, right]) => `${left.padEnd(width)}  ${oneLine(right)}\n`).join("");
 }

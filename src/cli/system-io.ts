@@ -1,7 +1,7 @@
 // The real process around the command line: its streams, signals and clock.
 //
 // Made only by the program itself; tests have a double. Invariant: output that nobody reads any more is dropped, it
-// never ends a daemon.
+// never ends a daemon; a terminal is given no control characters but lines, tabs and colours.
 
 import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { isatty } from "node:tty";
@@ -10,12 +10,15 @@ import { systemPlatform } from "../config.ts";
 import { EXIT } from "../core/errors.ts";
 import type { CliIo } from "./command.ts";
 import { createInput } from "./input.ts";
+import { terminalText } from "./terminal-text.ts";
 
 /** Call it once: it takes over the errors of standard output and standard error. */
 export function createSystemIo(): CliIo {
   // `codexd start | head -1` closes the pipe; without a listener the next line would end the daemon.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-  const input = createInput(() => process.stdin, (text) => void process.stderr.write(text));
+  const stdout = writer(process.stdout);
+  const stderr = writer(process.stderr);
+  const input = createInput(() => process.stdin, stderr);
   return {
     env: process.env,
     platform: systemPlatform(),
@@ -25,9 +28,9 @@ export function createSystemIo(): CliIo {
     stdinIsTerminal: isatty(0),
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
-    stdout: (text) => void process.stdout.write(text),
+    stdout,
     stdoutReady,
-    stderr: (text) => void process.stderr.write(text),
+    stderr,
     readStdin: () => input.readAll(),
     readLine: (signal, question) => input.readLine(signal, question),
     onSignal(signal, listener) {
@@ -50,6 +53,12 @@ export function createSystemIo(): CliIo {
       return () => clearInterval(handle);
     },
   };
+}
+
+/** A pipe or a file has all as it is; a terminal what cannot do anything to it. */
+function writer(stream: NodeJS.WriteStream): (text: string) => void {
+  const made = stream.isTTY === true ? terminalText : (text: string) => text;
+  return (text) => void stream.write(made(text));
 }
 
 /**

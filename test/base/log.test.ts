@@ -27,6 +27,14 @@ test("a record is one line, whatever is in it", () => {
   assert.deepEqual(lines, ['1970-01-01T00:00:00.001Z info two\\nlines path="/a b" text="x\\ny" none=null']);
 });
 
+test("a record does nothing to a terminal", () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "info", write: (line) => lines.push(line), now: () => 1 });
+  log.info("a\r\u001b[2J\u2028b", { text: "\u009b31m\u007f\u0007é" });
+  const text = String.raw`a\u000d\u001b[2J\u2028b text="\u009b31m\u007f\u0007é"`;
+  assert.deepEqual(lines, [`1970-01-01T00:00:00.001Z info ${text}`]);
+});
+
 test("the silent logger takes everything and says nothing", () => {
   for (const name of LOG_LEVELS) assert.equal(silentLogger[name]("dropped"), undefined);
 });

@@ -128,6 +128,7 @@ describe("a line", () => {
     assert.match(text({ item: { type: "commandExecution", command: "ls" } }), /m: commandExecution ls\n$/);
     assert.match(text({ item: {} }), /m\n$/);
     assert.match(text({ finalMessage: "done", sessionId: "ses_1" }), /m: done {2}ses_1\n$/);
+    assert.match(text({ runId: {}, sessionId: "ses_1" }), /m {2}ses_1\n$/);
   });
 
   test("has colours on a terminal only, by level", () => {

@@ -122,9 +122,9 @@ describe("a question at a terminal", { skip: !hasScript() }, () => {
       import { existsSync } from "node:fs";
       import { createSystemIo, endProcess } from "${SOURCE}system-io.ts";
       const io = createSystemIo();
-      io.stdout("ready\\n");
+      io.stdout("\\u001b[2Jready\\n");
       while (!existsSync("${asked}")) await new Promise((resolve) => setTimeout(resolve, 5));
-      const first = await io.readLine(undefined, "sure? ");
+      const first = await io.readLine(undefined, "\\u009b2Jsure? ");
       const second = await io.readLine(undefined, "really? ");
       io.stdout(\`got \${JSON.stringify([io.stdinIsTerminal, first, second])}\\n\`);
       endProcess(0);
@@ -147,6 +147,7 @@ describe("a question at a terminal", { skip: !hasScript() }, () => {
     terminal.stdin.write("\u0004");
     await until("got ");
     assert.match(shown, /got \[true,"yes",null\]/);
+    assert.match(shown, / \[2Jready[^]* 2Jsure\?/);
     terminal.stdin.end();
   });
 });
