@@ -5,6 +5,7 @@
 
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { joinAborts, type AbortJoin } from "../base/abort.ts";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { clientError } from "./errors.ts";
@@ -100,6 +101,11 @@ function answerOf(outgoing: ClientRequest, body: WireRequest["body"]): Promise<I
     outgoing.once("response", resolve);
     // Stays after the answer: a broken body is told by the answer's own stream, and here once more.
     outgoing.on("error", reject);
+    // Asked for by nobody: without a listener Node drops the connection and tells nobody, not even who aborts.
+    outgoing.once("upgrade", (_answer, socket) => {
+      socket.destroy();
+      reject(new Error("it was answered with another protocol"));
+    });
     outgoing.end(body);
   });
 }
@@ -145,7 +151,7 @@ function headers(target: DaemonTarget, { body, headers: more = {} }: WireRequest
 }
 
 function explain(error: unknown, target: DaemonTarget): Error {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === "ECONNREFUSED" || code === "ENOENT") {
     return clientError("no_daemon", `no daemon runs: nothing listens at ${targetName(target)}`, { cause: error });
   }

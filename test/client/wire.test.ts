@@ -190,6 +190,13 @@ describe("failures", () => {
     await assert.rejects(ask(wire), { code: "request_failed", message: /failed: / });
   });
 
+  test("an answer with another protocol, which nobody has asked for", async (t) => {
+    const { target } = await bareServer(t, (socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"));
+    });
+    await assert.rejects(ask(wireTo(t, target)), { code: "request_failed", message: /with another protocol$/ });
+  });
+
   test("no answer in time, and the connection is closed", async (t) => {
     const closed = createDeferred<void>();
     let expire = (): void => undefined;
