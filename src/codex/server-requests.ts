@@ -13,6 +13,9 @@ import { oneLine } from "./one-line.ts";
 /** The error for a request that is not in the table: Codex would wait for an answer for ever. JSON-RPC's own code. */
 export const UNSUPPORTED = { code: -32_601, message: "unsupported" } as const;
 
+/** The error for one more than anybody can answer; the code by which Codex says so itself. */
+export const TOO_MANY = { code: -32_001, message: "too many questions wait for an answer" } as const;
+
 type Members = Readonly<Record<string, unknown>>;
 type Read = Partial<ApprovalFacts> & Pick<ApprovalFacts, "summary">;
 
@@ -36,7 +39,9 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
  *
  * @param item the item that it is about, as `item/started` had it; undefined where none is known.
  */
-export function readApproval(method: string, params: Members, item: Members | undefined): ApprovalFacts | undefined {
+export function readApprovalFacts(
+  method: string, params: Members, item: Members | undefined,
+): ApprovalFacts | undefined {
   const row = ROWS.get(method);
   if (row === undefined) return undefined;
   const { kind } = row;

@@ -47,6 +47,8 @@ export interface LiveApproval {
 export interface ApprovalLedger {
   /** In the order in which they were asked. */
   all(): LiveApproval[];
+  /** As many as `all` gives, or more; costs nothing. */
+  readonly size: number;
   /** Those by whose id Codex waits; an id is used anew in each of the app-server's lives. Costs what it gives. */
   byRequest(requestId: unknown): LiveApproval[];
   get(approvalId: string): LiveApproval | undefined;
@@ -166,6 +168,9 @@ export function createApprovalLedger(options: LedgerOptions): ApprovalLedger {
         if (!isKept(one)) remove(one);
       }
       return [...live.values()];
+    },
+    get size() {
+      return live.size;
     },
     byRequest: (requestId) => [...(byRequest.get(requestId) ?? [])].filter(isKept),
     get: (approvalId) => live.get(approvalId),

@@ -5,10 +5,9 @@
 // Codex's ends: answered, settled by another client, refused, or orphaned (approval-ends.ts); Codex waits for ever.
 
 import { isoTime, type Clock } from "../base/clock.ts";
-import { isObject } from "../base/decode.ts";
-import { idOf, threadIdOf, turnIdOf } from "../codex/notifications.ts";
+import { idOf, rootTurnIdOf, threadIdOf, turnIdOf } from "../codex/notifications.ts";
 import { declineOf } from "../codex/server-answers.ts";
-import { readApproval, UNSUPPORTED } from "../codex/server-requests.ts";
+import { readApprovalFacts, TOO_MANY, UNSUPPORTED } from "../codex/server-requests.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import type { CodexdConfig } from "../core/config.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
@@ -24,7 +23,8 @@ import { createApprovalPages, pendingRecords } from "./approval-pages.ts";
 import { ANSWER_LOST, pendingRecord, type AskedRequest, type TurnName } from "./approval-records.ts";
 import type { ApprovalRules } from "./approval-rules.ts";
 import { createOpenItems } from "./open-items.ts";
-import type { OpenTurns, TurnOutcome } from "./open-turns.ts";
+import type { TurnOutcome } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import type { Receipt } from "./receipts.ts";
 import type { ApprovalService } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
@@ -78,6 +78,7 @@ export interface ApprovalsOptions {
   readonly tally?: Pick<Tally, "approvals">;
   /** The app-server runs elsewhere: what it asks outlives the connection. */
   readonly remote?: boolean;
+  readonly waitingMax?: number | undefined;
 }
 
 /** What is the same when Codex asks the same again. */
@@ -127,19 +128,24 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     return { sessionId, turnId: turnId ?? rootId, root: rootId === null ? null : { threadId, turnId: rootId } };
   };
 
-  const refuse = (requestId: RpcId, method: string, params: Record<string, unknown>): void => {
+  const { waitingMax = LIMITS.approvalsWaitingMax } = options;
+  const isFull = (): boolean => ledger.size >= waitingMax && pendingRecords(ledger).length >= waitingMax;
+
+  const refuse = (
+    requestId: RpcId, method: string, params: Record<string, unknown>, why: typeof UNSUPPORTED | typeof TOO_MANY,
+  ): void => {
     const threadId = threadIdOf(params);
     const turnId = turnIdOf(params);
     const { sessionId } = ownerOf(threadId, turnId);
     store.append({
       level: "warn",
       type: "app-server.request.refused",
-      message: `refused ${method}: not supported`,
+      message: `refused ${method}: ${why === UNSUPPORTED ? "not supported" : why.message}`,
       detail: {
         sessionId, threadId, turnId, itemId: itemIdOf(params), requestMethod: method, requestId, kind: "other", params,
       },
     });
-    appServer().current?.client.refuse(requestId, UNSUPPORTED.code, UNSUPPORTED.message);
+    appServer().current?.client.refuse(requestId, why.code, why.message);
   };
 
   /** The one that Codex asks again. */
@@ -174,8 +180,8 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     ["item/started", ({ item }, threadId, turnId) => items.begun(threadId, turnId, item)],
     ["item/completed", ({ item }, threadId, turnId) => items.ended(threadId, turnId, item)],
     ["turn/started", ({ turn }, threadId, turnId) => {
-      const rootTurnId = isObject(turn) ? turn["rootTurnId"] : undefined;
-      if (typeof rootTurnId === "string" && rootTurnId !== turnId) subAgents.begun(threadId, rootTurnId);
+      const rootTurnId = rootTurnIdOf(turn);
+      if (rootTurnId !== null && rootTurnId !== turnId) subAgents.begun(threadId, rootTurnId);
     }],
     ["turn/completed", (_params, threadId, turnId) => {
       // An open turn ends what it has asked by itself.
@@ -202,8 +208,9 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
       // Only a person knows it: so it is another question, to be answered anew.
       if (before !== undefined) ledger.orphan(before, ANSWER_LOST);
       const item = threadId === null || itemId === null ? undefined : items.get(threadId, itemId);
-      const facts = isName(requestId) ? readApproval(method, params, item) : undefined;
-      if (facts === undefined) return refuse(requestId, method, params);
+      const facts = isName(requestId) ? readApprovalFacts(method, params, item) : undefined;
+      if (facts === undefined) return refuse(requestId, method, params, UNSUPPORTED);
+      if (isFull()) return refuse(requestId, method, params, TOO_MANY);
       const approvalId = createId("approval", uuid);
       const asked = pendingRecord({ approvalId, sessionId, ...request }, facts);
       take(ledger.ask(asked, root), asked);

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readApproval, rememberedFor, requiredFields, UNSUPPORTED } from "../../src/codex/server-requests.ts";
+import { readApprovalFacts, rememberedFor, requiredFields, UNSUPPORTED } from "../../src/codex/server-requests.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { SERVER_REQUESTS } from "../support/server-requests.ts";
 
@@ -15,7 +15,7 @@ const PERMISSIONS = "item/permissions/requestApproval";
 const ELICITATION = "mcpServer/elicitation/request";
 
 function read(method: string, params: Record<string, unknown>, item?: Record<string, unknown>) {
-  const facts = readApproval(method, params, item);
+  const facts = readApprovalFacts(method, params, item);
   assert.ok(facts !== undefined);
   return facts;
 }
@@ -70,7 +70,7 @@ const MEASURED: Readonly<Record<keyof typeof SERVER_REQUESTS, Record<string, unk
 
 for (const [name, { method, params, item }] of Object.entries(SERVER_REQUESTS)) {
   test(`${name}: ${method}`, () => {
-    const facts = readApproval(method, params, item ?? undefined);
+    const facts = readApprovalFacts(method, params, item ?? undefined);
     assert.deepEqual(facts, { ...NOTHING, ...MEASURED[name as keyof typeof SERVER_REQUESTS] });
   });
 }
@@ -80,7 +80,7 @@ test("what cannot be served is undefined", () => {
     "attestation/generate", "account/chatgptAuthTokens/refresh", "currentTime/read", "execCommandApproval",
     "applyPatchApproval", "", "__proto__", "toString",
   ];
-  for (const method of methods) assert.equal(readApproval(method, {}, undefined), undefined);
+  for (const method of methods) assert.equal(readApprovalFacts(method, {}, undefined), undefined);
   assert.deepEqual(UNSUPPORTED, { code: -32_601, message: "unsupported" });
 });
 

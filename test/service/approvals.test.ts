@@ -153,3 +153,19 @@ test("who waits for a turn's question is told, once a question, and not of those
   command(2);
   assert.deepEqual(told, [approvalId]);
 });
+
+test("more questions than anybody can answer are refused, and a place that gets free is taken", async () => {
+  const rig = createServiceRig({ waitingMax: 2 });
+  const { threadId, command } = await asking(rig);
+  const first = command(0);
+  const ask = (id: number): void => rig.approvals.ask(id, COMMAND, { threadId, command: "ls" });
+  ask(1);
+  assert.equal(rig.approvals.pending, 2);
+  ask(2);
+  assert.equal(rig.approvals.pending, 2);
+  assert.equal(rig.store.events.at(-1)?.message, `refused ${COMMAND}: too many questions wait for an answer`);
+  assert.deepEqual(rig.codex.answered, [{ id: 2, code: -32_001 }]);
+  await rig.approvals.decide(first, { decision: "decline" });
+  ask(3);
+  assert.equal(rig.approvals.pending, 2);
+});

@@ -2,27 +2,27 @@
 // Nothing is started or timed by itself: a test says what Codex says, and when.
 
 import { systemClock, type Clock } from "../../src/base/clock.ts";
+import type { SessionRecord } from "../../src/core/records.ts";
+import type { StartTurnInput } from "../../src/core/requests.ts";
 import { createApprovals, type Approvals, type ApprovalsOptions } from "../../src/service/approvals.ts";
 import { createIngest, type Ingest } from "../../src/service/ingest.ts";
+import { createInputItems } from "../../src/service/input-items.ts";
 import { createInterrupts } from "../../src/service/interrupts.ts";
-import type { StartTurnInput } from "../../src/service/inputs.ts";
 import { createOpenTurns, type OpenTurns } from "../../src/service/open-turns.ts";
 import { createReceiptMarks, type ReceiptMarks } from "../../src/service/receipt-marks.ts";
 import { markedTurns } from "../../src/service/receipt-state.ts";
+import type { TurnService } from "../../src/service/services.ts";
 import { createSessionIndex, type SessionIndex } from "../../src/service/session-index.ts";
 import { createSessions, type Sessions } from "../../src/service/sessions.ts";
-import type { TurnService } from "../../src/service/services.ts";
 import { createTakeUp, type TakeUp } from "../../src/service/take-up.ts";
 import { createThreads, type ThreadsOptions } from "../../src/service/threads.ts";
+import { createTurnLeftovers, type ThreadProcesses } from "../../src/service/turn-leftovers.ts";
 import { createTurnQueue, type TurnQueue } from "../../src/service/turn-queue.ts";
 import { createTurnStart } from "../../src/service/turn-start.ts";
 import { createTurnStop } from "../../src/service/turn-stop.ts";
+import { createTurnWait } from "../../src/service/turn-wait.ts";
 import { createTurns } from "../../src/service/turns.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
-import type { SessionRecord } from "../../src/core/records.ts";
-import { createInputItems } from "../../src/service/input-items.ts";
-import { createTurnLeftovers, type ThreadProcesses } from "../../src/service/turn-leftovers.ts";
-import { createTurnWait } from "../../src/service/turn-wait.ts";
 import { createFakeAppServer, type FakeAppServer } from "./fake-app-server.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 
@@ -68,6 +68,7 @@ export interface ServiceRigOptions {
   readonly store?: MemoryStore;
   readonly policy?: ApprovalsOptions["policy"];
   readonly rules?: ApprovalsOptions["rules"];
+  readonly waitingMax?: ApprovalsOptions["waitingMax"];
   /** @see ThreadsOptions.holderOf */
   readonly holderOf?: ThreadsOptions["holderOf"];
   /** Receipts are marked each time when so many bytes have been written; never without it. */
@@ -89,6 +90,7 @@ export function createServiceRig(options: ServiceRigOptions = {}): ServiceRig {
   const open = createOpenTurns(store, clock, uuid, undefined, options.stallWarnMs);
   const approvals = createApprovals({
     store, open, index, clock, uuid, gate, remote, policy, rules, appServer: () => codex,
+    waitingMax: options.waitingMax,
   });
   const marks = createReceiptMarks(store, options.markBytes ?? Number.POSITIVE_INFINITY);
   marks.watch(() => markedTurns(open, approvals));
