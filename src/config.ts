@@ -3,14 +3,14 @@
 // Reads nothing but its arguments and codexd's own package.json; whether directories exist, or the command can be
 // found, is for those who use them. Invariant: a value that is given is taken or refused by name, never replaced.
 
-import { homedir, hostname } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
 import path from "node:path";
 import { DecodeError } from "./base/decode.ts";
+import { CONFIG_OPTIONS, type DefaultSource, type OptionName, type OptionValues } from "./config-options.ts";
+import { loopbackBase, OFF, type ConfigPlatform } from "./config-values.ts";
 import type { CodexdConfig, CodexdPaths } from "./core/config.ts";
 import { EXIT, ExitError } from "./core/errors.ts";
 import { LIMITS } from "./core/limits.ts";
-import { CONFIG_OPTIONS, type DefaultSource, type OptionName, type OptionValues } from "./config-options.ts";
-import { loopbackBase, OFF, type ConfigPlatform } from "./config-values.ts";
 
 export type { ConfigPlatform } from "./config-values.ts";
 
@@ -72,9 +72,11 @@ export function resolveConfigWithSources(
   }
 }
 
-/** This machine, this process. */
+/** This machine, this process. A `HOME` that is empty or relative counts as not set: no two directories agree on it. */
 export function systemPlatform(): ConfigPlatform {
-  return { cwd: process.cwd(), homeDir: homedir(), hostName: hostname() };
+  const home = homedir();
+  const homeDir = path.isAbsolute(home) ? home : userInfo().homedir;
+  return { cwd: process.cwd(), homeDir, hostName: hostname() };
 }
 
 export interface ConfigFlag {

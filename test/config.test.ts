@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { describe, test } from "node:test";
 import {
   configFlags, formatCodexdConfigText, resolveClientUrl, resolveCodexdConfig, resolveConfigWithSources, systemPlatform,
@@ -28,6 +29,15 @@ function refuses(input: CodexdConfigInput, env: Record<string, string>, message:
 }
 
 describe("defaults", () => {
+  test("do not hang on the directory of the start where HOME is empty or relative", (t) => {
+    const home = process.env["HOME"];
+    t.after(() => (home === undefined ? delete process.env["HOME"] : process.env["HOME"] = home));
+    for (const [value, expected] of [["", userInfo().homedir], ["a", userInfo().homedir], ["/a", "/a"]] as const) {
+      process.env["HOME"] = value;
+      assert.equal(systemPlatform().homeDir, expected);
+    }
+  });
+
   test("are those of the table, on this machine and in this directory", () => {
     const stateDir = "/home/ada/.local/state/codexd";
     assert.deepEqual(resolve({ version: "1.2.3" }), {

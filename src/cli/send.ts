@@ -11,8 +11,8 @@ import type { StartTurnInput } from "../core/requests.ts";
 import { APPROVE_MODES, createApprovalDesk, type ApprovalDesk } from "./approval-desk.ts";
 import type { CliContext, CommandSpec } from "./command.ts";
 import { followingClient, toExitError } from "./daemon-client.ts";
-import { createTeller } from "./events.ts";
 import { oneLine } from "./event-text.ts";
+import { createTeller } from "./events.ts";
 import { CLIENT_FLAGS } from "./find-daemon.ts";
 import { followTurn, receiptOf, type TurnEnd, type TurnIds } from "./follow-turn.ts";
 import { watchInterruption, type Interruption } from "./interruption.ts";
@@ -85,7 +85,8 @@ async function send(sending: Sending): Promise<ExitCode> {
   const { headSeq } = await client.listEvents({ limit: 1 });
   const sessionId = asked.sessionId ??
     (await client.createSession(asked.session, keyFor(asked.key, "session"))).sessionId;
-  if (!asked.json && asked.sessionId === null) screen.note(`${sessionId}; --session ${sessionId} goes on with it`);
+  const lasts = asked.close ? "closed at the end" : `--session ${sessionId} goes on with it`;
+  if (!asked.json && asked.sessionId === null) screen.note(`${sessionId}; ${lasts}`);
   const input = await inputItems(asked, sessionId, client);
   const desk = openDesk(sending);
   // A session of somebody else's that takes no turn now is left as it is.

@@ -6,7 +6,8 @@ import { COMMAND_NAMES, type CommandName, type FlagSpec } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { configFlagsOf } from "./parse.ts";
 
-const ENVIRONMENT_HEADING = "Configuration (each also by an environment variable, which codexd config names)";
+const ENVIRONMENT_HEADING =
+  "Configuration (each also by an environment variable, named by codexd config with the value that holds)";
 
 /** Help on one command, or on all of them; lines of at most 100 characters or so, with a newline at the end. */
 export function getCodexdUsageText(command?: CommandName): string {

@@ -148,7 +148,8 @@ describe("send", () => {
     const closed = { session: {}, turn: null, stopped: [], survived: [] };
     const answers = { ...sendAnswers(finished()), "POST /sessions/ses_1/close": closed };
     const { command, daemon } = await commandsOn(t, answers);
-    assert.equal((await command(["send", "x", "--close"])).code, 0);
+    const { code, err } = await command(["send", "x", "--close"]);
+    assert.deepEqual([code, err], [0, "codexd: ses_1; closed at the end\n"]);
     assert.equal(daemon.seen.at(-1)?.url, "/v1/codexd/sessions/ses_1/close");
     const refusing = await commandsOn(t, { "POST /sessions/ses_1/close": closed });
     const refused = await refusing.command(["send", "x", "--session", "ses_1", "--close"]);
