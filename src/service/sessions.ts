@@ -4,25 +4,26 @@
 
 import { isoTime, type Clock } from "../base/clock.ts";
 import { createOneAtATime } from "../base/one-at-a-time.ts";
+import { canonicalThreadId } from "../codex/thread-methods.ts";
 import { CodexdError } from "../core/errors.ts";
 import type { CodexdEvent } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { NOTHING_STOPPED } from "../core/processes.ts";
 import { turnSummary, type SessionRecord, type ThreadProfile, type TurnRecord } from "../core/records.ts";
+import type { CreateSessionInput, StopOutcome } from "../core/requests.ts";
 import type { AppServerGate } from "./app-server.ts";
 import { requireDirectory } from "./directories.ts";
 import type { Keeping } from "./idempotency.ts";
-import type { CreateSessionInput } from "./inputs.ts";
 import type { CreatedSession } from "./kept-forms.ts";
 import type { OpenTurns } from "./open-turns.ts";
 import { readPage, readWholePage } from "./pages.ts";
-import type { SessionService, StopOutcome } from "./services.ts";
+import type { SessionService } from "./services.ts";
 import type { SessionIndex } from "./session-index.ts";
 import { readSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession, type Threads } from "./threads.ts";
-import type { TurnQueue } from "./turn-queue.ts";
 import { joinReports, type TurnLeftovers } from "./turn-leftovers.ts";
+import type { TurnQueue } from "./turn-queue.ts";
 import type { StopTurn } from "./turn-stop.ts";
 import type { WorkGate } from "./work-gate.ts";
 
@@ -73,8 +74,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const existing = async (input: CreateSessionInput): Promise<SessionRecord | undefined> => {
     if (input.threadId === undefined) return undefined;
-    const sessionId = index.sessionIdOn(input.threadId);
-    const session = sessionId === null ? undefined : store.tables.session.get(sessionId);
+    const session = index.sessionOn(input.threadId);
     if (session?.status !== "active") return undefined;
     const others = Object.entries(input).filter(([name, value]) => name !== "threadId" && value !== undefined);
     if (others.length === 0) {
@@ -116,7 +116,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   return {
-    async create(input, keeping) {
+    async create(given, keeping) {
+      const input = onCanonicalThread(given);
       if (input.cwd !== undefined && !remote) await requireDirectory("cwd", input.cwd);
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
@@ -126,7 +127,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       });
     },
 
-    async register(input) {
+    async register(given) {
+      const input = onCanonicalThread(given);
       gate.assertOpen();
       return oneAtATime(input.threadId, async () => {
         const found = await existing(input);
@@ -214,6 +216,11 @@ export function createSessions(options: SessionsOptions): Sessions {
     await options.onClosed?.(sessionId);
     return readSession(store, closed);
   }
+}
+
+/** Two forms of one id are one thread, which never gets two sessions. */
+function onCanonicalThread<I extends Pick<CreateSessionInput, "threadId">>(input: I): I {
+  return input.threadId === undefined ? input : { ...input, threadId: canonicalThreadId(input.threadId) };
 }
 
 function profileOf(input: CreateSessionInput): ThreadProfile {

@@ -40,6 +40,18 @@ test("two creates of one thread at the same moment give one session", async () =
   assert.deepEqual([rig.store.tables.session.size, countAsked(rig, "threadResume")], [1, 1]);
 });
 
+test("two forms of one thread's id are one thread: it has one session, under the id that Codex gives", async () => {
+  const rig = createServiceRig();
+  const threadId = "019a2b3c-4d5e-7f60-8123-456789abcdef";
+  const forms = [threadId.toUpperCase(), `urn:uuid:${threadId}`, threadId.replaceAll("-", "")];
+  const made = await Promise.all(forms.map((form) => rig.sessions.create({ threadId: form })));
+  const registered = await rig.sessions.register({ threadId: `{${threadId}}` });
+  const ids = [...made.map(({ session }) => session.sessionId), registered.sessionId];
+  assert.equal(new Set(ids).size, 1);
+  assert.equal(registered.threadId, threadId);
+  assert.equal(countAsked(rig, "threadResume"), 1);
+});
+
 test("the second of two creates is refused when it asks for more than the thread", async () => {
   const rig = createServiceRig();
   const outcomes = await Promise.allSettled([
