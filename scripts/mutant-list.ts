@@ -1,4 +1,5 @@
-// The protections of the store that `npm run mutants` takes away, one at a time: the simulation must miss each.
+// The protections of the store that `npm run mutants` takes away, one at a time: the simulation must miss each, or the
+// tests that a mutant names.
 //
 // A text is what stands in the source, once: test/scripts/mutants.test.ts fails when it no longer does. Whoever writes
 // a protection adds it here.
@@ -10,11 +11,14 @@ export interface Mutant {
   /** Found in the file exactly once. */
   readonly find: string;
   readonly replace: string;
+  /** What finds it where the simulation does not: a file of tests, from the root. */
+  readonly test?: string;
 }
 
 const CLOSED_PATH = "    const closedPath = path.join(directory, closedName(segment.firstSeq));\n";
 const AFTER_CLOSING = "    segment.path = closedPath;\n    await this.#letGo();\n";
 const FOLDER_SYNC = "    await this.#syncFolder();\n";
+const BEFORE_SYNC = "    throw error;\n  }\n";
 const AFTER_REPLACE = "  await disk.syncDirectory(path.dirname(file));\n";
 const BEHIND_CHECKPOINTS = "next === undefined || next.firstSeq - 1 > safe)";
 const NEEDED_LOST = "hole.toSeq > this.#options.safeSeq && hole.toSeq >= hole.fromSeq";
@@ -29,18 +33,18 @@ const THEIR_DETAILS = (oldest: string): string => `  if (!hasDetails) return;
     if (seq !== undefined && seq < oldestSeq) await files.remove(\`\${DETAILS_FOLDER}/\${name}\`);
   }
 `;
+const KEPT_TWICE = `    if (errorCode(error) !== "EEXIST") throw error;\n  }\n`;
+const TAKE_BACK = "    await this.#options.writer.rollBack();\n    await this.#options.files.refused(this.#untold);\n";
 const WITHOUT_SYNC =
   "{ ...disk, open: async (...of) => ({ ...(await disk.open(...of)), datasync: () => Promise.resolve() }) }";
 
-export const MUTANTS: readonly Mutant[] = [
+const SIMULATED: readonly Mutant[] = [
   cut("the sync before a change is acknowledged", "journal", `    if (durability === "power") await writer.sync();\n`),
   {
     name: "the write before a change is acknowledged", file: "src/store/live-store.ts",
     find: "this.#add(draft, changes, { resolve, reject });", replace: "resolve(this.#add(draft, changes, null));",
   },
-  cut("the end that a failed sync makes", "journal", "      this.fail(error);\n    }\n  }\n\n  /** The disk is full", {
-    keep: "    }\n  }\n\n  /** The disk is full",
-  }),
+  cut("the end that a failed sync makes", "journal-sync", "      onFailed(error);\n"),
   cut(
     "the undoing of what a full disk refuses", "pending",
     "      for (const change of claim.changes.toReversed()) change.undo();\n",
@@ -63,7 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: BEHIND_CHECKPOINTS, replace: "next === undefined)",
   },
   cut("the sync of a file before its rename", "replace-file", "    await handle.datasync();\n"),
-  cut("the folder's sync after a rename", "replace-file", `${AFTER_REPLACE}}\n\n/** Makes`, { keep: "}\n\n/** Makes" }),
+  cut("the folder's sync after a rename", "replace-file", BEFORE_SYNC + AFTER_REPLACE, { keep: BEFORE_SYNC }),
   cut("the journal's sync before a checkpoint's rename", "checkpoints", "      await journal.syncTo(seq);\n"),
   cut(
     "the look for what was undone under a checkpoint", "checkpoints",
@@ -116,10 +120,35 @@ export const MUTANTS: readonly Mutant[] = [
     keep: "removeSoon(file.name)",
   }),
   cut("the stay of a file that is written anew", "beside-files", "          givenUp.delete(file.name);\n"),
-  cut("the stay of what a refused change was to replace", "beside-files", " && file.replaces !== true"),
-  cut("the removal of parts of no record at the start", "store", "await recordParts.sweep(found.tables)", {
-    keep: "void 0",
+  cut("the return of what a refused change has replaced", "beside-files", "await inTurn(() => restore(kept, name))", {
+    keep: "void 0", test: "test/store/beside-files.test.ts",
   }),
+  cut(
+    "the second name of what a line replaces", "beside-files",
+    "    if (file.kept !== null) await keepFile(disk, path.join(directory, name), path.join(directory, file.kept));\n",
+  ),
+  cut("the folder's sync of that name", "replaced-files", `${KEPT_TWICE}${AFTER_REPLACE}`, {
+    keep: KEPT_TWICE, test: "test/store/crash-windows.test.ts",
+  }),
+  cut("the wait of that name for the sync of its line", "beside-files", "givenUp.set(file.kept, seq)", {
+    keep: "removeSoon(file.kept)",
+  }),
+  cut("the return of what a lost line has replaced", "replaced-files", "Number(seq) <= headSeq", { keep: "true" }),
+  {
+    name: "the wait of a refusal for the cut", file: "src/store/journal.ts",
+    find: TAKE_BACK, replace: `    this.#tellRefused(storageFull(reason));\n${TAKE_BACK}`,
+  },
+  cut("the second try where there is no room for a file", "disk", `"EDQUOT", ...OUT_OF_HANDLES`, { keep: `"EDQUOT"` }),
+  cut("the second try of a sync without a file", "segment-writer", "    if (isOutOfHandles(error)) throw error;\n"),
+  cut(
+    "the folder's sync that is left for later", "segment-writer",
+    "    if (this.#folderWaits) await this.#syncFolder();\n    const last", { keep: "    const last" },
+  ),
+  cut("the free name of what is set aside", "replace-file", "  while (taken.has(`${stem}-${n}`)) n++;\n"),
+  cut(
+    "the removal of parts of no record at the start", "record-parts", "await removeOrphans(spec.field, orphans)",
+    { keep: "void 0" },
+  ),
   {
     name: "the removal of details of no event at the start", file: "src/store/detail-files.ts",
     find: "if (segment === undefined) await files.remove(", replace: "if (segment === undefined) void (",
@@ -149,7 +178,31 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
+const LOCK = "test/store/lock.test.ts";
+
+/** Those that only a real directory shows: the tests of the lock find them. */
+const LOCKED: readonly Mutant[] = [
+  cut("the look whether the owner lives", "lock", "if (answer !== undefined) throw await heldBy(", {
+    keep: "if (answer === null) throw await heldBy(", test: LOCK,
+  }),
+  cut("the owner that says nothing", "lock", "() => finish(text));\n    socket.on(\"data\"", {
+    keep: "() => finish(undefined));\n    socket.on(\"data\"", test: LOCK,
+  }),
+  cut("the look whether others went on before", "lock", "(await newestGeneration(disk, directory)) === newest + 1", {
+    keep: "newest >= 0", test: LOCK,
+  }),
+  cut("the end of the tries", "lock", "round < ROUNDS_MAX", { keep: "true", test: LOCK }),
+];
+
+export const MUTANTS: readonly Mutant[] = [...SIMULATED, ...LOCKED];
+
 /** A mutant in `src/store/<module>.ts` that lacks `find`, but for `keep` in it. */
-function cut(name: string, module: string, find: string, { keep = "" } = {}): Mutant {
-  return { name, file: `src/store/${module}.ts`, find, replace: keep };
+function cut(name: string, module: string, find: string, { keep = "", test }: CutOptions = {}): Mutant {
+  const mutant = { name, file: `src/store/${module}.ts`, find, replace: keep };
+  return test === undefined ? mutant : { ...mutant, test };
+}
+
+interface CutOptions {
+  readonly keep?: string;
+  readonly test?: string;
 }

@@ -14,6 +14,9 @@ import { main } from "./run.ts";
 
 /** A store that hangs is a finding as well. */
 const TRIALS_MS_MAX = 300_000;
+/** Absolute: what a test of the copy starts finds it too. */
+const LOADER = import.meta.resolve("tsx");
+const TEST_MS_MAX = 20_000;
 const OUTCOME_CHARS = 160;
 
 await main(async () => {
@@ -30,14 +33,16 @@ await main(async () => {
   if (chosen.length === 0) throw new Error("no mutant has such a name");
   const survivors: string[] = [];
   await withTempDir(async (copy) => {
-    for (const folder of ["src", "test/support"]) {
+    for (const folder of ["src", "test/support", "test/store"]) {
       cpSync(path.join(ROOT, folder), path.join(copy, folder), { recursive: true });
     }
     cpSync(path.join(ROOT, "package.json"), path.join(copy, "package.json"));
-    const whole = findingOf(copy, Math.min(trials, 500));
-    if (whole !== null) throw new Error(`the store that lacks nothing: ${whole}`);
+    for (const test of new Set(chosen.map((mutant) => mutant.test))) {
+      const whole = findingOf(copy, test, Math.min(trials, 500));
+      if (whole !== null) throw new Error(`the store that lacks nothing: ${whole}`);
+    }
     for (const mutant of chosen) {
-      const finding = withMutant(copy, mutant, () => findingOf(copy, trials));
+      const finding = withMutant(copy, mutant, () => findingOf(copy, mutant.test, trials));
       if (finding === null) survivors.push(mutant.name);
       process.stdout.write(`${finding === null ? "SURVIVES" : "found   "} without ${mutant.name}${shown(finding)}\n`);
     }
@@ -59,15 +64,19 @@ function withMutant<R>(copy: string, { name, file, find, replace }: Mutant, work
   }
 }
 
-/** What the simulation finds; null for nothing. */
-function findingOf(copy: string, trials: number): string | null {
-  const program = path.join(ROOT, "scripts", "mutant-trials.ts");
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", program, copy, String(trials)], {
+/** What the simulation finds, or a file of tests; null for nothing. */
+function findingOf(copy: string, test: string | undefined, trials: number): string | null {
+  const simulation = [path.join(ROOT, "scripts", "mutant-trials.ts"), copy, String(trials)];
+  const words = test === undefined ? simulation
+    : ["--test", "--test-reporter=spec", `--test-timeout=${TEST_MS_MAX}`, path.join(copy, test)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", LOADER, ...words], {
     cwd: ROOT,
     encoding: "utf8",
     timeout: TRIALS_MS_MAX,
   });
   if (status === 0) return null;
+  const failed = /^✖ (.*?)(?: \(.*)?$/m.exec(stdout)?.[1];
+  if (test !== undefined && failed !== undefined) return `${test}: ${failed}`;
   return stdout.trim() || stderr.trim() || "it hangs";
 }
 

@@ -160,6 +160,8 @@ export interface TurnRecord extends WorkReceipt {
   readonly queuedWith?: TurnOverrides;
   /** Which parts of a long record lie in files; only there where the record is kept, never where it is told. */
   readonly beside?: readonly TurnPart[];
+  /** Those of them whose files are gone or damaged, where it is told: what is left of them is here. */
+  readonly unreadable?: readonly TurnPart[];
 }
 
 /** `input`: what it was asked. `result`: its answer and its work. */
@@ -171,13 +173,14 @@ export function turnKey(turn: Pick<TurnRecord, "submissionId" | "turnId">): stri
 }
 
 export type TurnSummary = Omit<
-  TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges" | "queuedWith" | "beside"
+  TurnRecord, "input" | "outputSchema" | "diff" | "commands" | "fileChanges" | "queuedWith" | "beside" | "unreadable"
 >;
 
 /** The lists' short form, without what can be large. */
 export function turnSummary(turn: TurnRecord): TurnSummary {
   const {
-    input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, queuedWith: _q, beside: _b, ...summary
+    input: _i, outputSchema: _o, diff: _d, commands: _c, fileChanges: _f, queuedWith: _q, beside: _b, unreadable: _u,
+    ...summary
   } = turn;
   return summary;
 }

@@ -153,14 +153,18 @@ export const RECORD_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     developerInstructions: TEXT_OR_NULL,
     config: ANY_OBJECT_OR_NULL,
   }),
-  Turn: withOptional(record<Omit<TurnRecord, "beside">>("The receipt of a turn: what it was and how it ended.", {
+  Turn: withOptional(withOptional(record<Omit<TurnRecord, "beside">>("A turn's receipt: what it was, how it ended.", {
     ...TURN_SUMMARY,
     ...WORK,
     input: nullable(listOf(ANYTHING)),
     outputSchema: ANY_OBJECT_OR_NULL,
     diff: TEXT_OR_NULL,
     queuedWith: { ...ANY_OBJECT, description: "The settings that it brings along; only there while it waits." },
-  }), "queuedWith"),
+    unreadable: {
+      ...TEXTS,
+      description: "Parts, `input` or `result`, whose files are gone or damaged: only what is left of them is here.",
+    },
+  }), "queuedWith"), "unreadable"),
   TurnSummary: record<TurnSummary>("A turn's receipt without what can be large.", TURN_SUMMARY),
   TurnError: record<TurnError>("Why a turn did not complete.", {
     message: TEXT, reason: TEXT_OR_NULL, codexErrorInfo: ANYTHING, additionalDetails: TEXT_OR_NULL,

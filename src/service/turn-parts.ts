@@ -1,5 +1,5 @@
-// What of a turn's record is too long for a line of the journal: a long input with the
-// settings that wait with it, and a long answer with its work.
+// What of a turn's record is too long for a line of the journal: a long input with the settings that wait with it, and
+// a long answer with its work.
 //
 // Pure: the store writes the parts beside the line and reads them back. Thousands of turns are in memory and in each
 // checkpoint, so what is kept of a long one is what lists show.
@@ -10,8 +10,7 @@
 import { LIMITS } from "../core/limits.ts";
 import type { TurnError, TurnPart, TurnRecord } from "../core/records.ts";
 import type { BesideSpec } from "../store/types.ts";
-import { isLonger } from "./long-values.ts";
-import { cutText } from "./run-records.ts";
+import { cutText, isLonger } from "./long-values.ts";
 
 /** Of each thing that lists show of a long turn: as much of an answer as the event of its end has. */
 const EXCERPT_BYTES_MAX = LIMITS.finalMessageEventCharsMax;
@@ -51,7 +50,9 @@ const EXCERPTS: Readonly<Record<TurnPart, (turn: TurnRecord) => Partial<TurnReco
 const PARTS = Object.keys(FIELDS) as readonly TurnPart[];
 
 export const TURN_PARTS: BesideSpec<TurnRecord> = {
-  cut(turn, before) {
+  cut(told, before) {
+    const { unreadable = [], ...rest } = told;
+    const turn: TurnRecord = unreadable.length === 0 ? told : rest;
     let record = turn;
     const parts: Record<string, object> = {};
     const beside: TurnPart[] = [];
@@ -61,7 +62,11 @@ export const TURN_PARTS: BesideSpec<TurnRecord> = {
         continue;
       }
       const fields = Object.fromEntries(FIELDS[part].map((name) => [name, turn[name]]));
-      if (!isLonger(fields, BYTES_MAX[part])) continue;
+      if (!isLonger(fields, BYTES_MAX[part])) {
+        // One that could not be read stays where it is: somebody may put its file back.
+        if (unreadable.includes(part)) beside.push(part);
+        continue;
+      }
       // What a turn was asked never changes.
       const isThere = part === "input" && before?.beside?.includes("input") === true;
       if (!isThere) parts[part] = fields;
@@ -80,7 +85,9 @@ export const TURN_PARTS: BesideSpec<TurnRecord> = {
       const fields = (parts[part] ?? {}) as Partial<TurnRecord>;
       return [[name, fields[name] ?? turn[name]] as const];
     }));
-    return { ...turn, ...Object.fromEntries(found) };
+    const unreadable = beside.filter((part) => parts[part] === undefined);
+    const whole = { ...turn, ...Object.fromEntries(found) };
+    return unreadable.length === 0 ? whole : { ...whole, unreadable };
   },
 };
 

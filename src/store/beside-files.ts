@@ -3,16 +3,19 @@
 // Deliberately without a table of its own: a file is known by its name alone, which its line, or the record that the
 // line changes, tells. Which are too many is found at start, by who knows the lines and the records.
 //
-// Invariants: a file is whole and on the medium before the line that names it is written; it goes when the line that
-// gives it up is on the medium, so that no crash and no loss of power leaves a line without its file.
+// Invariants: a file is whole and on the medium before the line that names it is written; it goes, or what it held
+// before does, when the line that gives that up is on the medium: no crash and no loss of power leaves a line without
+// its file, or with that of a line which is lost.
 
 import path from "node:path";
 
+import { errorCode } from "../base/error-code.ts";
 import type { Logger } from "../base/log.ts";
 import { errorMessage } from "../core/errors.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { openPrivateDirectory } from "./private-directory.ts";
 import { removeTemporaryFiles, replaceFile } from "./replace-file.ts";
+import { keepFile, keptNameOf, restoreFile, restoreLost, unlinkIfThere } from "./replaced-files.ts";
 
 /** A file that belongs to a line which waits to be written. */
 export interface BesideFile {
@@ -22,8 +25,8 @@ export interface BesideFile {
   readonly bytes: Buffer | null;
   /** It is there, for this line; `begun`: it may be. */
   state: "waits" | "begun" | "written";
-  /** An earlier line has a file of this name, which its record goes on to need where this line is refused. */
-  replaces?: boolean;
+  /** Where the file of this name lies that an earlier line has; null for none. Unknown as long as this one waits. */
+  kept?: string | null;
 }
 
 /** A line that waits, as far as it concerns its files. */
@@ -38,19 +41,24 @@ export interface BesideFiles {
    * Writes what is not written yet for these lines. @throws (rejects) what the disk throws; the file at which it
    * stopped is as it was, and a second call goes on there.
    */
-  write(claims: ReadonlyArray<{ readonly claim: Claimed }>): Promise<void>;
+  write(claims: ReadonlyArray<{ readonly seq: number; readonly claim: Claimed }>): Promise<void>;
   /** The lines are written: the files that they give up are to go, but not before `durable` says so. */
   published(claims: ReadonlyArray<{ readonly seq: number; readonly claim: Claimed }>): void;
   /** Lines up to `seq` are on the medium: the files that they give up are removed, sooner or later. */
   durable(seq: number): void;
-  /** The lines were refused: what was written for them is removed, sooner or later. */
-  refused(claims: readonly Claimed[]): void;
+  /**
+   * The lines were refused: what was written for them goes, sooner or later, and what they had replaced is back when
+   * this resolves. @throws (rejects) what the disk throws; a second call goes on there.
+   */
+  refused(claims: readonly Claimed[]): Promise<void>;
   /** All of it, also of one that waits with its line; null where there is none that can be read. */
   read(name: string): Promise<Buffer | null>;
   /** Removes what writers that died have left in a folder; only while nothing is written. */
   removeUnfinished(folder: string): Promise<void>;
   /** The names in a folder, of whatever they are; none where there is no such folder. Thousands cost no more. */
   names(folder: string): Promise<readonly string[]>;
+  /** The same, once all is back that lines above `headSeq` have replaced; only while nothing is written. */
+  restoredNames(folder: string, headSeq: number): Promise<readonly string[]>;
   /** The files in a folder, with their bytes; none where there is no such folder. */
   list(folder: string): Promise<Array<{ readonly name: string; readonly bytes: number }>>;
   /** One that is not there is no error. @throws (rejects) what the disk throws. */
@@ -103,12 +111,28 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
     }
   };
 
-  const remove = async (name: string): Promise<void> => {
-    try {
-      await disk.unlink(path.join(directory, name));
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
+  const remove = (name: string): Promise<void> => unlinkIfThere(disk, path.join(directory, name));
+
+  const names = async (folder: string): Promise<readonly string[]> => {
+    const where = path.join(directory, folder);
+    return (await isDirectory(where)) ? disk.list(where) : [];
+  };
+
+  const restore = (kept: string, name: string): Promise<void> =>
+    restoreFile(disk, path.join(directory, kept), path.join(directory, name));
+
+  const writeOnce = async (seq: number, file: BesideFile): Promise<void> => {
+    const { name, bytes } = file;
+    if (file.state === "written" || bytes === null) return;
+    // By the disk: what memory says of the record that it replaces may be undone with the line.
+    if (file.kept === undefined) {
+      const isThere = (await disk.stat(path.join(directory, name))) !== undefined;
+      file.kept = isThere ? keptNameOf(name, seq) : null;
     }
+    file.state = "begun";
+    if (file.kept !== null) await keepFile(disk, path.join(directory, name), path.join(directory, file.kept));
+    await put(name, bytes);
+    file.state = "written";
   };
 
   const removeSoon = (file: string): void => {
@@ -119,18 +143,12 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
 
   return {
     write(claims) {
-      const files = claims.flatMap(({ claim }) => claim.files ?? []);
       // At once: from now on the name is not to go for a line that was there before.
-      for (const { name, bytes } of files) if (bytes !== null) givenUp.delete(name);
+      for (const { name, bytes } of claims.flatMap(({ claim }) => claim.files ?? [])) {
+        if (bytes !== null) givenUp.delete(name);
+      }
       return inTurn(async () => {
-        for (const file of files) {
-          if (file.state === "written" || file.bytes === null) continue;
-          // By the disk: what memory says of the record that it replaces may be undone with the line.
-          file.replaces ??= (await disk.stat(path.join(directory, file.name))) !== undefined;
-          file.state = "begun";
-          await put(file.name, file.bytes);
-          file.state = "written";
-        }
+        for (const { seq, claim } of claims) for (const file of claim.files ?? []) await writeOnce(seq, file);
       });
     },
     announce(files) {
@@ -144,6 +162,7 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
           // One that a later line has written anew stays.
           givenUp.delete(file.name);
           if (file.bytes === null) givenUp.set(file.name, seq);
+          else if (typeof file.kept === "string") givenUp.set(file.kept, seq);
         }
       }
     },
@@ -154,11 +173,19 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
         removeSoon(name);
       }
     },
-    refused(claims) {
-      for (const file of claims.flatMap(({ files = [] }) => files)) {
-        waiting.delete(file);
-        if (file.state !== "waits" && file.replaces !== true) removeSoon(file.name);
+    async refused(claims) {
+      const files = claims.flatMap(({ files: some = [] }) => some);
+      for (const name of new Set(files.filter(isBegun).map((file) => file.name))) {
+        // Lines that stay may have written it too, before or behind: they do so once more, on what was there before.
+        const writers = [...new Set([...waiting, ...files])].filter((file) => file.name === name && isBegun(file));
+        const [first, ...later] = writers;
+        const kept = first?.kept;
+        if (typeof kept === "string") await inTurn(() => restore(kept, name));
+        else removeSoon(name);
+        for (const file of later) if (typeof file.kept === "string") removeSoon(file.kept);
+        for (const file of writers) Object.assign(file, { state: "waits", kept: undefined });
       }
+      for (const file of files) waiting.delete(file);
     },
     async read(name) {
       const newest = [...waiting].findLast((file) => file.name === name);
@@ -174,9 +201,9 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
       const where = path.join(directory, folder);
       if (await isDirectory(where)) await removeTemporaryFiles(disk, where);
     },
-    async names(folder) {
-      const where = path.join(directory, folder);
-      return (await isDirectory(where)) ? disk.list(where) : [];
+    names,
+    async restoredNames(folder, headSeq) {
+      return restoreLost(disk, path.join(directory, folder), await names(folder), headSeq);
     },
     async list(folder) {
       const where = path.join(directory, folder);
@@ -191,6 +218,10 @@ export function createBesideFiles(disk: Disk, directory: string, log: Logger): B
     remove,
     settled: () => work,
   };
+}
+
+function isBegun({ bytes, state }: BesideFile): boolean {
+  return bytes !== null && state !== "waits";
 }
 
 /** Bytes that wait with the line. */

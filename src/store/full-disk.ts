@@ -1,9 +1,9 @@
 // What is told of a disk without room: to the caller who is refused, in the journal, and in the store's health.
 // Only the words and shapes; when they are told is decided in journal.ts.
 
-import { CodexdError, errorMessage } from "../core/errors.ts";
+import { errorCode } from "../base/error-code.ts";
+import { CodexdError, errorMessage, EXIT, ExitError } from "../core/errors.ts";
 import type { EventDraft, EventEntry } from "../core/event.ts";
-import { errorCode } from "./disk.ts";
 
 /** Since when the disk is full, and what is held. */
 export interface Degraded {
@@ -24,6 +24,11 @@ export function fullReason(error: unknown): string {
 /** For whoever asked for a change that was not made. */
 export function storageFull(reason: string): CodexdError {
   return new CodexdError("storage_full", `the change was not made: ${reason}`);
+}
+
+/** The end comes before there is room. */
+export function heldToTheEnd(events: number, reason: string): ExitError {
+  return new ExitError(EXIT.diskFailed, `${events} events could not be written: ${reason}`);
 }
 
 /** Takes the place, and the seq, of a line whose change was undone. */

@@ -16,7 +16,10 @@ import { LIMITS } from "../core/limits.ts";
 import type { BesideFiles } from "./beside-files.ts";
 import { mayPass } from "./disk.ts";
 import { FlushPace } from "./flush-pace.ts";
-import { fullReason, recoveredDraft, refusedDraft, storageFull, type Degraded } from "./full-disk.ts";
+import {
+  fullReason, heldToTheEnd, recoveredDraft, refusedDraft, storageFull, type Degraded,
+} from "./full-disk.ts";
+import { JournalSync } from "./journal-sync.ts";
 import { Listeners } from "./listeners.ts";
 import { batchOf, lastSeqOf, PendingLines, type Chunk, type Claim } from "./pending.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
@@ -42,20 +45,21 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #pending: PendingLines;
   readonly #pace: FlushPace;
+  readonly #sync: JournalSync;
   readonly #listeners: Listeners<EventBatch>;
   readonly #drainListeners: Listeners<void>;
   readonly #broken = createDeferred<Error>();
   readonly #waiters = new SeqWaiters();
   #lastSeq: number;
   #headSeq: number;
-  #syncedSeq = 0;
   /** Somebody waits for a line that waits. */
   #isAwaited = false;
   #flushing: Promise<void> | undefined;
   #degraded: Degraded | undefined;
+  /** Refused, and told so only behind the cut: a line that was written, in part or whole, could come back. */
+  #untold: Claim[] = [];
   #failure: ExitError | undefined;
   #closed = false;
-  #syncTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
 
   constructor(options: JournalOptions) {
@@ -64,6 +68,13 @@ export class Journal {
     this.#listeners = new Listeners(options.log);
     this.#drainListeners = new Listeners(options.log);
     this.#pace = new FlushPace(options.clock, () => this.#flushNow());
+    this.#sync = new JournalSync({
+      clock: options.clock,
+      sync: () => options.writer.sync(),
+      headSeq: () => this.#headSeq,
+      onSynced: (seq) => options.files.durable(seq),
+      onFailed: (error) => this.fail(error),
+    });
     this.#lastSeq = options.lastSeq;
     this.#headSeq = options.headSeq;
   }
@@ -130,32 +141,34 @@ export class Journal {
   async syncTo(seq: number): Promise<void> {
     await this.settled();
     if (this.#headSeq < seq && this.#pending.byteCount > 0) throw storageFull(this.#degraded?.reason ?? "it is behind");
-    if (this.#syncedSeq < seq) await this.#sync();
+    if (this.#sync.seq < seq) await this.#sync.now();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Writes and syncs what waits. @throws {ExitError} `diskFailed` when that cannot be done. */
   async close(): Promise<void> {
+    const { writer, files } = this.#options;
     this.#closed = true;
-    this.#syncTimer?.cancel();
+    this.#sync.cancel();
     this.#retryTimer?.cancel();
     this.#isAwaited = true;
     this.#flushNow();
     await this.#flushing;
     if (this.#degraded !== undefined) await this.#flush();
     this.#retryTimer?.cancel();
-    this.#syncTimer?.cancel();
+    this.#sync.cancel();
     try {
-      await this.#options.writer.close();
-      this.#options.files.durable(this.#headSeq);
+      await writer.close();
+      files.durable(this.#headSeq);
     } catch (error) {
       this.fail(error);
     }
-    await this.#options.files.settled();
+    await files.settled();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#degraded !== undefined) {
-      const held = this.#lastSeq - this.#headSeq;
-      throw new ExitError(EXIT.diskFailed, `${held} events could not be written: ${this.#degraded.reason}`);
+      const failure = heldToTheEnd(this.#lastSeq - this.#headSeq, this.#degraded.reason);
+      this.#tellRefused(failure);
+      throw failure;
     }
   }
 
@@ -204,6 +217,7 @@ export class Journal {
     const { durability, reserve, writer, files } = this.#options;
     const reserved = reserve(lastSeqOf(chunks));
     if (reserved !== null) await reserved;
+    if (this.#untold.length > 0) await this.#takeBack(this.#degraded?.reason ?? "");
     // A line is never there without the file that it names.
     for (const { claims, fileBytes } of chunks) if (fileBytes > 0) await files.write(claims);
     await writer.write(chunks);
@@ -214,62 +228,44 @@ export class Journal {
     this.#options.writer.publish();
     this.#pending.release(chunks);
     this.#headSeq = lastSeqOf(chunks);
-    if (this.#options.durability === "power") this.#syncedSeq = this.#headSeq;
     for (const chunk of chunks) this.#listeners.tell(batchOf(chunk));
     for (const chunk of chunks) for (const { seq, claim } of chunk.claims) claim.request?.resolve(seq);
     for (const { claims } of chunks) this.#options.files.published(claims);
-    if (this.#options.durability === "power") this.#options.files.durable(this.#headSeq);
+    if (this.#options.durability === "power") this.#sync.reached(this.#headSeq);
     this.#waiters.reached(this.#headSeq);
     this.#drainListeners.tell();
-    if (this.#options.durability === "interval") this.#syncSoon();
-  }
-
-  #syncSoon(): void {
-    // Half of what is promised: the sync itself takes a while too.
-    this.#syncTimer ??= this.#options.clock.after(LIMITS.journalSyncMs / 2, () => {
-      this.#syncTimer = undefined;
-      void this.#sync();
-    });
-  }
-
-  /** Never rejects: a failed sync ends the journal. */
-  async #sync(): Promise<void> {
-    const seq = this.#headSeq;
-    try {
-      await this.#options.writer.sync();
-      this.#syncedSeq = Math.max(this.#syncedSeq, seq);
-      this.#options.files.durable(seq);
-    } catch (error) {
-      this.fail(error);
-    }
+    if (this.#options.durability === "interval") this.#sync.soon();
   }
 
   /** The disk is full: refuses what can be refused, keeps the rest, and tries again after a while. */
   async #hold(error: unknown): Promise<void> {
-    const { clock, log, writer, files } = this.#options;
+    const { clock, log } = this.#options;
     const reason = fullReason(error);
-    let refused: Claim[] = [];
     if (this.#degraded === undefined) {
       const headSeq = this.#headSeq;
-      refused = this.#pending.refuse((entry) => refusedDraft(entry, reason));
-      this.#degraded = { since: isoTime(clock.now()), reason, headSeq, refused: refused.length };
+      this.#untold = this.#pending.refuse((entry) => refusedDraft(entry, reason));
+      this.#degraded = { since: isoTime(clock.now()), reason, headSeq, refused: this.#untold.length };
       log.error("events are held until there is room again", { reason });
     }
     try {
-      await writer.rollBack();
-    } catch (rollBackError) {
-      if (!mayPass(rollBackError)) this.fail(rollBackError);
-      else log.warn("the last write could not be taken back yet", { error: errorMessage(rollBackError) });
+      await this.#takeBack(reason);
+    } catch (backError) {
+      if (!mayPass(backError)) this.fail(backError);
+      else log.warn("the last write could not be taken back yet", { error: errorMessage(backError) });
     }
-    // Told only now: a line that was written, in part or whole, would come back after a crash before this.
-    for (const claim of refused) claim.request?.reject(this.#failure ?? storageFull(reason));
-    files.refused(refused);
     if (this.#failure !== undefined) return;
     this.#waiters.reached(this.#lastSeq);
     if (this.#closed) return;
     this.#retryTimer = clock.after(LIMITS.storageRetryMs, () => {
       if (this.#flushing === undefined) this.#startFlush();
     });
+  }
+
+  /** Cuts what found no room, files of refused changes too, and tells those who asked for them. */
+  async #takeBack(reason: string): Promise<void> {
+    await this.#options.writer.rollBack();
+    await this.#options.files.refused(this.#untold);
+    this.#tellRefused(storageFull(reason));
   }
 
   #recovered({ since, headSeq, refused }: Degraded): void {
@@ -290,10 +286,14 @@ export class Journal {
     this.#broken.resolve(this.#failure);
   }
 
+  #tellRefused(error: Error): void {
+    for (const claim of this.#untold.splice(0)) claim.request?.reject(error);
+  }
+
   #rejectAll(failure: Error): void {
-    const lost = this.#pending.take(Number.POSITIVE_INFINITY);
-    this.#pending.release(lost);
+    const lost = this.#pending.takeAll();
     for (const chunk of lost) for (const { claim } of chunk.claims) claim.request?.reject(failure);
+    this.#tellRefused(failure);
     this.#waiters.rejectAll(failure);
   }
 }

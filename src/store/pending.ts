@@ -108,6 +108,13 @@ export class PendingLines {
     return taken;
   }
 
+  /** Nothing waits any more. */
+  takeAll(): Chunk[] {
+    const taken = this.take(Number.POSITIVE_INFINITY);
+    this.release(taken);
+    return taken;
+  }
+
   /** Puts chunks that were taken back in front. Their bytes still count. */
   giveBack(chunks: readonly Chunk[]): void {
     this.#chunks = [...chunks, ...this.#chunks];

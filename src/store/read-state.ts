@@ -6,13 +6,14 @@
 
 import path from "node:path";
 
+import { errorCode } from "../base/error-code.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import type { CodexdEvent, EventBatch } from "../core/event.ts";
 import type { Identity } from "../core/records.ts";
 import { createBesideFiles, type BesideFiles } from "./beside-files.ts";
 import type { PreviousState } from "./daemon-state.ts";
 import { assignDetails } from "./detail-files.ts";
-import { errorCode, nodeDisk, type Disk } from "./disk.ts";
+import { nodeDisk, type Disk } from "./disk.ts";
 import { createDryDisk, type DryDisk } from "./dry-disk.ts";
 import { detailFileOf, isCutDetail } from "./event-details.ts";
 import { asExitError } from "./open-failure.ts";
@@ -83,11 +84,11 @@ async function readOnce<T extends Tables>(
   const found = await findState(options, dry);
   const { headSeq } = found.journal;
   const files = createBesideFiles(dry, options.logsDir, options.log);
-  const parts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files);
+  const parts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files, options.log);
   // Beside a daemon that runs there are files whose lines are still to come.
   if (!held && !options.acceptLoss) {
     await assignDetails(files, found.journal.segments, headSeq);
-    await parts.sweep(found.tables);
+    await parts.sweep(found.tables, headSeq, false);
   }
   const notices = await repairFiles(dry, found);
   const segments = found.journal.segments.filter(({ bytes }) => bytes > 0);

@@ -9,6 +9,8 @@
 import { createHash } from "node:crypto";
 
 import { isObject } from "../base/decode.ts";
+import type { Logger } from "../base/log.ts";
+import type { EventDraft } from "../core/event.ts";
 import type { BesideFile, BesideFiles } from "./beside-files.ts";
 import type { ReadonlyTable, TableSpec } from "./types.ts";
 
@@ -23,23 +25,44 @@ export interface RecordParts {
   cut(kind: string, record: object, before: (id: string) => object | undefined): CutRecord;
   /** The files that go with the record. */
   filesOf(kind: string, record: object | undefined): readonly BesideFile[];
-  /** The record with all that was cut out of it. */
+  /** The record with all that was cut out of it; the log says what cannot be read, and so does the record. */
   readWhole(kind: string, record: object): Promise<object>;
-  /** Removes files of no record: a crash came between the file and the line that names it, or that gives it up. */
-  sweep(tables: ReadonlyArray<{ readonly kind: string; readonly table: ReadonlyTable<object> }>): Promise<void>;
+  /**
+   * Brings back what lines had replaced that are lost, and removes files of no record: a crash came between the file
+   * and the line that names it, or that gives it up. Gives the files that records name, and that are not there,
+   * relative to the logs directory.
+   *
+   * @param keepOrphans records may be lost that somebody wants back: their files stay.
+   */
+  sweep(tables: readonly SweptTable[], headSeq: number, keepOrphans: boolean): Promise<string[]>;
 }
 
+interface SweptTable {
+  readonly kind: string;
+  /** What it holds of lines up to this one is on the medium, also where the journal is gone. */
+  readonly seq: number;
+  readonly table: ReadonlyTable<object>;
+}
+
+/** More would only make the event long: `doctor` names all. */
+const MISSING_TOLD_MAX = 20;
 const NONE: readonly BesideFile[] = [];
 const OWN_ID = /^[a-z]+_[A-Za-z0-9]+$/;
 
 export function createRecordParts(
-  specs: Readonly<Record<string, TableSpec<object>>>, files: BesideFiles,
+  specs: Readonly<Record<string, TableSpec<object>>>, files: BesideFiles, log: Logger,
 ): RecordParts {
   const nameOf = ({ field }: TableSpec<object>, id: string, part: string): string =>
     `${field}/${fileId(id)}.${part}.json`;
 
   const namesOf = (spec: TableSpec<object>, record: object): string[] =>
     (spec.beside?.partsOf(record) ?? []).map((part) => nameOf(spec, spec.idOf(record), part));
+
+  const removeOrphans = async (field: string, orphans: readonly string[]): Promise<void> => {
+    // Rare: only now it is worth a look at what is a file, and what is somebody's own.
+    const isFile = new Set((await files.list(field)).map(({ name }) => name));
+    for (const name of orphans) if (isFile.has(name)) await files.remove(`${field}/${name}`);
+  };
 
   return {
     cut(kind, record, before) {
@@ -73,28 +96,39 @@ export function createRecordParts(
       const id = spec.idOf(record);
       const parts: Record<string, object> = {};
       for (const part of names) {
-        const value = readPart(await files.read(nameOf(spec, id, part)));
-        if (value !== undefined) parts[part] = value;
+        const file = nameOf(spec, id, part);
+        const value = readPart(await files.read(file));
+        if (value === undefined) log.warn("a part of a record is gone or damaged", { kind, id, file });
+        else parts[part] = value;
       }
       return spec.beside.join(record, parts);
     },
 
-    async sweep(tables) {
-      for (const { kind, table } of tables) {
+    async sweep(tables, headSeq, keepOrphans) {
+      const missing: string[] = [];
+      for (const { kind, seq, table } of tables) {
         const spec = specs[kind];
         if (spec?.beside === undefined) continue;
         await files.removeUnfinished(spec.field);
-        const found = await files.names(spec.field);
-        if (found.length === 0) continue;
+        const found = await files.restoredNames(spec.field, Math.max(headSeq, seq));
         const named = new Set([...table.newestFirst()].flatMap((record) => namesOf(spec, record)));
-        const orphans = found.filter((name) => name.endsWith(".json") && !named.has(`${spec.field}/${name}`));
-        if (orphans.length === 0) continue;
-        // Rare: only now it is worth a look at what is a file, and what is somebody's own.
-        const isFile = new Set((await files.list(spec.field)).map(({ name }) => name));
-        for (const name of orphans) if (isFile.has(name)) await files.remove(`${spec.field}/${name}`);
+        const orphans = found.filter((name) => !named.delete(`${spec.field}/${name}`) && name.endsWith(".json"));
+        missing.push(...named);
+        if (!keepOrphans && orphans.length > 0) await removeOrphans(spec.field, orphans);
       }
+      return missing;
     },
   };
+}
+
+/** @param missing relative to the logs directory. */
+export function missingNotices(missing: readonly string[]): EventDraft[] {
+  if (missing.length === 0) return [];
+  const files = missing.slice(0, MISSING_TOLD_MAX);
+  const some = files.length < missing.length ? `${files.join(", ")} and others` : files.join(", ");
+  const message = `${missing.length} files beside the records are gone, and what they held with them: ${some}`;
+  const detail = { files, missing: true, count: missing.length };
+  return [{ level: "warn", type: "storage.recovered", message, detail }];
 }
 
 function fileId(id: string): string {

@@ -24,8 +24,21 @@ export async function repairFiles(disk: Disk, found: FoundState): Promise<EventD
   notices.push(...(await oldSegmentNotices(disk, journal.segments, old)), ...journal.notices);
   notices.push(...(await setLostAside(disk, lost)));
   if (previous.damaged) notices.push(setAsideNotice(stateFile, await setAside(disk, stateFile)));
+  if (found.isAlone) notices.push(aloneNotice(found));
   if (found.isNewIdentity) notices.push(newIdentityNotice(found));
   return notices;
+}
+
+/** A first start that was killed early leaves the same. */
+function aloneNotice({ identity: { createdAt }, identityFile }: FoundState): EventDraft {
+  const file = path.basename(identityFile);
+  return {
+    level: "warn",
+    type: "storage.recovered",
+    message: `${file} of ${createdAt} was there, and nothing else of its daemon: all sessions, runs and events that ` +
+      "there were are lost",
+    detail: { file, alone: true },
+  };
 }
 
 function newIdentityNotice({ identity: { daemonId }, identityFile }: FoundState): EventDraft {

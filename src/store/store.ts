@@ -32,15 +32,15 @@ import {
 import { lastSeqGivenOut, mayHaveLostPower } from "./next-seq.ts";
 import { asExitError } from "./open-failure.ts";
 import { openPrivateDirectory, openStateDirectory } from "./private-directory.ts";
-import { createRecordParts } from "./record-parts.ts";
 import { RecentBatches } from "./recent-batches.ts";
 import { loadRecentEvents } from "./recent-events.ts";
+import { createRecordParts, missingNotices } from "./record-parts.ts";
 import { repairFiles } from "./repair-files.ts";
 import { removeTemporaryFiles } from "./replace-file.ts";
 import { Retention } from "./retention.ts";
-import { findSeqHoles } from "./seq-holes.ts";
 import { firstSeqOf, fittingSegmentBytes, seqBehind, onNewSegment } from "./segment.ts";
 import { SegmentWriter } from "./segment-writer.ts";
+import { findSeqHoles } from "./seq-holes.ts";
 import type { Recovery, Store, StoreOptions, TableSpec, Tables } from "./types.ts";
 
 /** What tests put in the place of the machine's own. */
@@ -118,12 +118,19 @@ export async function findState<T extends Tables>(
   const copied = isCopied(previous, place, bootId);
   const identityFile = path.join(stateDir, "identity.json");
   // Of a directory in which no daemon has come so far yet there is nothing to tell.
-  const isNewIdentity = previous.document !== undefined && (await disk.stat(identityFile)) === undefined;
+  const hasIdentity = (await disk.stat(identityFile)) !== undefined;
+  const isNewIdentity = previous.document !== undefined && !hasIdentity;
   const identity = await loadOrCreateIdentity(disk, identityFile, options.identity, clock, copied);
   const { daemonId } = identity;
   if (copied) options.log.warn("the state directory is a copy, and so another daemon", { daemonId });
   const recovered = await recover(options, disk, previous, tables, bootId, ceilingStep);
-  return { ...recovered, stateFile, previous, place, copied, identityFile, identity, isNewIdentity };
+  const isAlone = hasIdentity && isFirst(previous, recovered);
+  return { ...recovered, stateFile, previous, place, copied, identityFile, identity, isNewIdentity, isAlone };
+}
+
+/** Nothing of a daemon is there but perhaps its identity. */
+function isFirst({ document, damaged }: PreviousState, { tables, lastSeq }: Recovered): boolean {
+  return document === undefined && !damaged && lastSeq === 0 && tables.every(({ outcome }) => outcome === "missing");
 }
 
 /** A logs directory elsewhere has a lock of its own: other daemons may be told to write there too. */
@@ -193,6 +200,8 @@ export interface FoundState extends Recovered {
   readonly identity: Identity;
   /** A daemon has been here, and there was no identity. */
   readonly isNewIdentity: boolean;
+  /** There was an identity, and nothing else of a daemon. */
+  readonly isAlone: boolean;
 }
 
 interface Assembly extends FoundState {
@@ -209,12 +218,13 @@ async function assemble<T extends Tables>(
   const { lastSeq, journal: recovered, previous, stateFile, lock } = found;
   const { segments, headSeq } = recovered;
   const segmentBytes = Math.min(parts.segmentBytes, fittingSegmentBytes(journalMaxBytes));
+  if (!previous.clean) await syncJournal(disk, logsDir, segments);
   const notices = await repairFiles(disk, found);
   const recent = await loadRecentEvents({ disk, segments, headSeq, max: options.recentEventsMax });
   const files = createBesideFiles(disk, logsDir, log);
-  const recordParts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files);
+  const recordParts = createRecordParts(options.tables as unknown as Record<string, TableSpec<object>>, files, log);
   await assignDetails(files, segments, options.acceptLoss ? Number.POSITIVE_INFINITY : headSeq);
-  if (!options.acceptLoss) await recordParts.sweep(found.tables);
+  notices.push(...missingNotices(await recordParts.sweep(found.tables, headSeq, options.acceptLoss)));
 
   const writer = new SegmentWriter({
     disk,
@@ -262,7 +272,6 @@ async function assemble<T extends Tables>(
     recent.add(batch);
     checkpoints.changed();
   });
-  if (!previous.clean) await syncJournal(disk, logsDir, segments);
   await state.write();
   for (const notice of notices) journal.append(logged(notice, log), "", null);
   await journal.settled();

@@ -64,7 +64,19 @@ test("what was cut comes back, also from what was changed since, and lists have 
   assert.deepEqual([again.record, again.parts], [{ ...record, status: "interrupted" }, {}]);
   assert.deepEqual(Object.keys(TURN_PARTS.cut(whole, record).parts), ["result"], "an input is written once");
   assert.equal("beside" in turnSummary(record), false);
-  assert.equal(TURN_PARTS.join(record, {}).finalMessage, record.finalMessage, "without its file it says what it has");
+});
+
+test("without its files a turn says what it has, and of what that is not all; they may be put back", () => {
+  const whole = turn({ input: LONG_INPUT, outputSchema: { type: "object" }, ...LONG_WORK });
+  const { record, parts } = TURN_PARTS.cut(whole, undefined);
+  const left = TURN_PARTS.join(record, {});
+  assert.deepEqual([left.finalMessage, left.input, left.beside], [record.finalMessage, null, undefined]);
+  assert.deepEqual(left.unreadable, ["input", "result"]);
+  assert.deepEqual(TURN_PARTS.join(record, { input: parts["input"] ?? {} }).unreadable, ["result"]);
+  assert.equal("unreadable" in turnSummary(left), false);
+  const again = TURN_PARTS.cut({ ...left, status: "interrupted" }, record);
+  assert.deepEqual([again.record, again.parts], [{ ...record, status: "interrupted" }, {}]);
+  assert.deepEqual(TURN_PARTS.join(again.record, parts), { ...whole, status: "interrupted" });
 });
 
 test("a long error comes back whole, and lists have its beginning", () => {

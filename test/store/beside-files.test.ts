@@ -11,7 +11,7 @@ import { ExitError } from "../../src/core/errors.ts";
 import { createBesideFiles, type BesideFile } from "../../src/store/beside-files.ts";
 import { nodeDisk } from "../../src/store/disk.ts";
 import { errnoError, SimulatedDisk } from "../support/disk-simulator.ts";
-import { draft, JOURNAL, LOGS, openTestStore } from "../support/disk-store.ts";
+import { draft, JOURNAL, LOGS, openTestStore, recordsOf } from "../support/disk-store.ts";
 import { settle } from "../support/fake-clock.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
@@ -42,7 +42,7 @@ test("what is written once is not written again; what is given up goes, and what
   writeFileSync(path.join(dir, "turns/kept.json"), "changed");
   await files.write(claimed(kept));
   assert.equal((await files.read("turns/kept.json"))?.toString(), "changed");
-  files.refused([{ files: [refused, waiting("turns/kept.json", "never written")] }, {}]);
+  await files.refused([{ files: [refused, waiting("turns/kept.json", "never written")] }, {}]);
   files.published(claimed(kept));
   await files.settled();
   assert.deepEqual((await files.list("turns")).map(({ name }) => name), ["kept.json"]);
@@ -78,7 +78,7 @@ test("a folder that is a link is neither written to nor looked into", async (t) 
   statSync(path.join(dir, "elsewhere/x.json.0123456789abcdef.tmp"));
 });
 
-test("a change that is refused leaves the part that it was to replace", async () => {
+test("a change that is refused leaves the part that it was to replace, as it was", async () => {
   const disk = new SimulatedDisk();
   const { store } = await openTestStore(disk.mount());
   await store.commit(draft(), { put: { turn: { id: "t_1", n: 1, textSeq: 1, text: "first" } } });
@@ -91,4 +91,7 @@ test("a change that is refused leaves the part that it was to replace", async ()
   ]);
   await settle();
   assert.deepEqual(disk.names(`${LOGS}/turns`), ["t_1.text.json"]);
+  const [turn] = recordsOf(store, "turn");
+  assert.ok(turn);
+  assert.equal((await store.readWhole("turn", turn)).text, "first");
 });

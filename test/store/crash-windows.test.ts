@@ -174,3 +174,107 @@ test("a line that is missing before one that tells of something else is damage",
   disk.poke(JOURNAL, Buffer.from(lines.toSpliced(2, 1).join("\n")));
   await assert.rejects(openTestStore(disk.mount()), /events 3 to 3 are missing/);
 });
+
+test("a part that a later line replaces is what it was when that line is lost, and gone when it is not", async () => {
+  for (const written of [false, true]) {
+    const disk = new SimulatedDisk();
+    const { store } = await openTestStore(disk.mount(), { durability: "power" });
+    for (const n of [1, 2]) {
+      // The last loss of power comes between the file and its line.
+      const isLast = n === 2 && !written;
+      disk.stall = (operation, file) => {
+        if (isLast && operation === "write" && file === JOURNAL) disk.losePower(() => 0);
+        return undefined;
+      };
+      const commit = store.commit(draft(), { put: { turn: { id: "t_1", n, textSeq: n, text: `text ${n}` } } });
+      if (isLast) await settle();
+      else await commit;
+    }
+    if (written) disk.losePower(() => 0);
+    disk.stall = () => undefined;
+    const again = await openTestStore(disk.mount());
+    const [turn] = recordsOf(again.store, "turn");
+    assert.ok(turn);
+    const { text } = await again.store.readWhole("turn", turn);
+    assert.equal(text, written ? "text 2" : "text 1");
+    assert.deepEqual(disk.names(`${LOGS}/turns`), ["t_1.text.json"]);
+  }
+});
+
+test("a part is kept for good before its name stands for what a later line has", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { durability: "power" });
+  await store.commit(draft(), { put: { turn: { id: "t_1", n: 1, textSeq: 1, text: "text 1" } } });
+  const file = `${LOGS}/turns/t_1.text.json`;
+  const before = disk.peek(file);
+  // Of the names that no sync has made safe the oldest is lost, and those behind it are not.
+  const chances = [0.9, 0.5, 0.1];
+  disk.stall = (operation) => {
+    const isRenamed = operation === "syncDirectory" && !disk.peek(file)?.equals(before ?? Buffer.of());
+    if (isRenamed) disk.losePower(() => chances.shift() ?? 0.9);
+    return undefined;
+  };
+  void store.commit(draft(), { put: { turn: { id: "t_1", n: 2, textSeq: 2, text: "text 2" } } });
+  await settle();
+  disk.stall = () => undefined;
+  assert.deepEqual(chances, []);
+  const again = await openTestStore(disk.mount());
+  const [turn] = recordsOf(again.store, "turn");
+  assert.ok(turn);
+  assert.equal((await again.store.readWhole("turn", turn)).text, "text 1");
+});
+
+test("a start removes no part before the line that gives it up is on the medium", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount(), { durability: "power" });
+  await store.commit(draft(), { put: { turn: { id: "t_1", n: 1, textSeq: 1, text: "kept" } } });
+  disk.killProcess();
+  const second = await openTestStore(disk.mount(), { durability: "process" });
+  await second.store.commit(draft(), { del: { turn: ["t_1"] } });
+  disk.killProcess();
+  let removed = false;
+  disk.fault = (operation, file) => {
+    if (operation === "unlink" && file.startsWith(`${LOGS}/turns/`)) removed = true;
+    return undefined;
+  };
+  disk.onOperation = () => {
+    if (removed) disk.losePower(() => 0.99);
+  };
+  void openTestStore(disk.mount());
+  await settle();
+  assert.ok(removed);
+  disk.onOperation = () => {};
+  const { store: last } = await openTestStore(disk.mount());
+  for (const turn of recordsOf(last, "turn")) assert.equal((await last.readWhole("turn", turn)).text, "kept");
+});
+
+test("files that records name and that are gone are told at the start", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount());
+  for (let n = 1; n <= 22; n++) await store.commit(draft(), { put: { turn: { id: `t_${n}`, n, text: "x" } } });
+  await store.close();
+  for (let n = 1; n <= 21; n++) disk.remove(`${LOGS}/turns/t_${n}.text.json`);
+  const again = await openTestStore(disk.mount());
+  const last = (await replayed(again.store)).at(-1);
+  assert.match(last?.message ?? "", /^21 files beside the records are gone, .* and others$/);
+  const { files, count } = last?.detail ?? {};
+  assert.deepEqual([(files as string[]).length, count], [20, 21]);
+  assert.equal(last?.type, "storage.recovered");
+});
+
+test("an identity without anything else of its daemon is told, a first start is not", async () => {
+  const disk = new SimulatedDisk();
+  const { store } = await openTestStore(disk.mount());
+  assert.deepEqual(await replayed(store), []);
+  await store.commit(draft());
+  await store.close();
+  for (const name of [...disk.names(DIR), ...disk.names(LOGS).map((name) => `logs/${name}`)]) {
+    if (name !== "identity.json") disk.remove(`${DIR}/${name}`);
+  }
+  const again = await openTestStore(disk.mount());
+  const [event] = await replayed(again.store);
+  assert.deepEqual([event?.seq, event?.type, event?.detail["alone"]], [1, "storage.recovered", true]);
+  await again.store.close();
+  const third = await openTestStore(disk.mount());
+  assert.equal((await replayed(third.store)).length, 1, "told once");
+});

@@ -113,6 +113,49 @@ test("a cut that has no room either is made before the next write", async () => 
   assert.deepEqual((await replayed(store)).map(({ message }) => message).slice(0, 2), ["first", "fact"]);
 });
 
+test("a refusal is told behind the cut alone: before it a crash brings the change back", async () => {
+  for (const isCut of [false, true]) {
+    const { disk, clock, store } = await openRig();
+    const whole = store.commit(draft("not cut"), { put: { turn: { id: "t", n: 2, textSeq: 2, text: "new" } } });
+    const told: unknown[] = [];
+    whole.catch((error: unknown) => told.push(error));
+    disk.fault = (operation, file) => {
+      const isIt = file === JOURNAL && (operation === "write" || operation === "truncate");
+      return isIt ? { error: errnoError("ENOSPC"), written: 4000 } : undefined;
+    };
+    await settle();
+    await clock.advance(LIMITS.storageRetryMs);
+    assert.deepEqual([told, store.health().writable], [[], false]);
+    if (isCut) {
+      empty(disk);
+      await clock.advance(LIMITS.storageRetryMs);
+      await settle();
+      assert.ok(told.length === 1 && isFull(told[0]));
+    }
+    disk.killProcess();
+    empty(disk);
+    const again = await openTestStore(disk.mount());
+    const [turn] = recordsOf(again.store, "turn");
+    assert.ok(turn);
+    const { n, text } = await again.store.readWhole("turn", turn);
+    assert.deepEqual([n, text], isCut ? [1, undefined] : [2, "new"]);
+  }
+});
+
+test("a store that is closed before the cut says that its disk has failed, not that the change is undone", async () => {
+  const { disk, store } = await openRig();
+  const change = store.commit(draft("not cut"));
+  disk.fault = (operation, file) => {
+    const isIt = file === JOURNAL && (operation === "write" || operation === "truncate");
+    return isIt ? { error: errnoError("ENOSPC"), written: 4000 } : undefined;
+  };
+  await settle();
+  await Promise.all([
+    assert.rejects(change, (error) => error instanceof ExitError && error.exitCode === EXIT.diskFailed),
+    assert.rejects(store.close(), /1 events could not be written/),
+  ]);
+});
+
 test("no room for the ceiling or a new segment holds the events as well", async () => {
   const disk = new SimulatedDisk();
   const clock = createFakeClock();

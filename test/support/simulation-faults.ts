@@ -15,6 +15,8 @@ const CHANGES: readonly Operation[] = ["datasync", "syncDirectory", "write", "op
 /** About as many as a start makes; after them nothing fails. */
 const CHANGES_MAX = 40;
 const SYNCS_MAX = 10;
+const HANDLES_MAX = 8;
+const HANDLE_RATE = 0.2;
 const STALL_RATE = 0.1;
 
 /** One of the next changes fails: for want of room, or for good. */
@@ -41,6 +43,25 @@ export function refuseSomeRemovals(random: Random): DiskFault {
   return (operation, file) => {
     const isSegment = operation === "unlink" && file.startsWith(`${LOGS}/events-`);
     return isSegment && random() < 0.5 ? { error: errnoError("EPERM") } : undefined;
+  };
+}
+
+/** There is no room to cut what found no room. */
+export function refuseSomeCuts(random: Random): DiskFault {
+  return (operation, file) => {
+    const isCut = operation === "truncate" && file.startsWith(LOGS);
+    return isCut && random() < 0.7 ? { error: errnoError("ENOSPC") } : undefined;
+  };
+}
+
+/** A few times there is no room for one more open file, which a folder that is synced is too. */
+export function refuseSomeHandles(random: Random): DiskFault {
+  let left = 1 + Math.floor(random() * HANDLES_MAX);
+  return (operation) => {
+    const isOpening = operation === "open" || operation === "syncDirectory";
+    if (!isOpening || left === 0 || random() > HANDLE_RATE) return undefined;
+    left--;
+    return { error: errnoError(random() < 0.5 ? "EMFILE" : "ENFILE") };
   };
 }
 

@@ -72,13 +72,13 @@ export class FilesModel {
     this.#expect((await store.readDetail(seq)) === wanted, `the detail of event ${seq} cannot be read`);
   }
 
-  /** The part may be of a later line that was lost: it is written before its line. */
+  /** Of the record's own line: not of a later one that was lost, or refused. */
   async #checkPart(disk: SimulatedDisk, store: TestStore, record: TestRecord): Promise<void> {
     const { id, textSeq = 0, beside: _beside, ...rest } = record;
     const json = disk.peek(path.join(PARTS, `${id}.text.json`))?.toString();
     const part = parsed(json);
     const isGiven = this.#texts.get(`${id} ${part.textSeq}`)?.has(String(part.text)) === true;
-    this.#expect(isGiven && Number(part.textSeq) >= textSeq, `the part of ${id} from ${textSeq} is ${json}`);
+    this.#expect(isGiven && Number(part.textSeq) === textSeq, `the part of ${id} from ${textSeq} is ${json}`);
     const whole = await store.readWhole("turn", record);
     this.#expect(isSame(whole, { id, ...rest, ...part }), `read as a whole, ${id} is ${JSON.stringify(whole)}`);
   }

@@ -3,18 +3,19 @@
 // The seed decides all: the changes, full and failing disks, the operation at which the process or the machine dies,
 // and what survives. No real time, files or processes. What must hold stands in simulation-model.ts.
 
-import { CodexdError, EXIT, ExitError } from "../../src/core/errors.ts";
 import type { Durability } from "../../src/core/config.ts";
+import { CodexdError, EXIT, ExitError } from "../../src/core/errors.ts";
 import { seededRandom, SimulatedDisk } from "./disk-simulator.ts";
 import { openTestStore, type OpenedStore, type TestStore } from "./disk-store.ts";
 import { createFakeClock, settle, type FakeClock } from "./fake-clock.ts";
 import { changeByChance, DETAIL_BYTES_MAX } from "./simulation-changes.ts";
 import {
-  failOneChange, failOneSync, pick, refuseSomeRemovals, refuseUnderPicture, stallSome, takeLineOut, type Random,
+  failOneChange, failOneSync, pick, refuseSomeCuts, refuseSomeHandles, refuseSomeRemovals, refuseUnderPicture,
+  stallSome, takeLineOut, type Random,
 } from "./simulation-faults.ts";
 import { SimulationModel, takeSnapshot, type ModelLine } from "./simulation-model.ts";
 
-/** How often what was to happen has happened, so that nobody takes trials without events for a proof. */
+/** How often what was to happen has happened: trials without events are no proof. */
 export interface Tally {
   kills: number;
   powerLosses: number;
@@ -72,6 +73,8 @@ class Life {
   #started = false;
   #dead = false;
   #syncFailed = false;
+  #isShort = false;
+  #isClosing = false;
   #brokenWith: Error | undefined;
 
   constructor(disk: SimulatedDisk, model: SimulationModel, random: Random, setting: Setting, tally: Tally) {
@@ -175,6 +178,9 @@ class Life {
     const chance = random();
     if (chance > 0.15) {
       if (chance < 0.3) this.#disk.fault = refuseSomeRemovals(random);
+      else if (chance < 0.4) this.#disk.fault = refuseSomeCuts(random);
+      else if (chance < 0.5) this.#disk.fault = refuseSomeHandles(random);
+      this.#isShort = chance > 0.3 && chance < 0.5;
       return;
     }
     this.#disk.fault = failOneSync(random, () => {
@@ -206,7 +212,9 @@ class Life {
       line.refused = isRefused;
       if (isRefused) this.#tally.refusals++;
       if (isRefused && this.#random() < 0.2) this.#die();
-      const isFailed = error instanceof ExitError && error.exitCode === EXIT.diskFailed && this.#syncFailed;
+      // Closed before the cut, it cannot say.
+      const mayFail = this.#syncFailed || this.#isClosing;
+      const isFailed = mayFail && error instanceof ExitError && error.exitCode === EXIT.diskFailed;
       this.#model.expect(isRefused || isFailed, `a commit is rejected: ${String(error)}`);
     }
   }
@@ -254,9 +262,9 @@ class Life {
 
   async #close(store: TestStore): Promise<void> {
     if (this.#random() < 0.7) this.#disk.capacity = Number.POSITIVE_INFINITY;
-    const mayFail = this.#disk.capacity < Number.POSITIVE_INFINITY;
-    let closed = false;
-    let failure: unknown;
+    this.#isClosing = true;
+    const mayFail = this.#isShort || this.#disk.capacity < Number.POSITIVE_INFINITY;
+    let [closed, failure]: [boolean, unknown] = [false, undefined];
     store.close().then(() => (closed = true), (error: unknown) => (failure = error));
     while (!closed && failure === undefined && !this.#dead) await settle();
     if (closed && !this.#dead) this.#model.durable(store.headSeq);
@@ -280,8 +288,7 @@ class Life {
 
   #die(): void {
     this.#disk.onOperation = () => {};
-    this.#disk.fault = () => undefined;
-    this.#disk.stall = () => undefined;
+    [this.#disk.fault, this.#disk.stall] = [() => undefined, () => undefined];
     this.#disk.capacity = Number.POSITIVE_INFINITY;
     if (this.#dead) return;
     this.#dead = true;
