@@ -9,9 +9,9 @@ import { systemClock } from "./base/clock.ts";
 import { silentLogger } from "./base/log.ts";
 import type { CodexdConfig, CodexdPaths } from "./core/config.ts";
 import { EXIT, ExitError, errorMessage } from "./core/errors.ts";
-import { LIMITS } from "./core/limits.ts";
 import { systemUuid } from "./core/ids.ts";
 import type { Finding, FindingSubject, Inspection, RunningDaemon, StartOutlook } from "./core/inspection.ts";
+import { LIMITS } from "./core/limits.ts";
 import type { RunRecord } from "./core/runs.ts";
 import { readWholeRun } from "./service/run-requests.ts";
 import { tableSpecs, type CodexdTables } from "./service/tables.ts";
@@ -22,7 +22,8 @@ import { createDryDisk } from "./store/dry-disk.ts";
 import { checkpointFinding, firstOf, headOf, journalFinding, segmentFinding } from "./store/findings.ts";
 import { checkCheckpoints } from "./store/inspect-checkpoints.ts";
 import {
-  finding, inspectDaemonState, inspectDirectory, inspectIdentity, inspectLeftovers, inspectToken, refused,
+  finding, inspectDaemonState, inspectDirectory, inspectIdentity, inspectLeftovers, inspectSocket, inspectToken,
+  refused,
 } from "./store/inspect-files.ts";
 import { inspectSegments } from "./store/inspect-journal.ts";
 import { readLockHolder } from "./store/lock.ts";
@@ -85,6 +86,7 @@ export async function inspectDaemonFiles(config: CodexdConfig): Promise<Inspecti
   for (const directory of directories) {
     await add("leftover", directory, () => inspectLeftovers(nodeDisk, directory, running));
   }
+  findings.push(...await inspectInTheWay(config));
   const begin = await rehearse(config, false, running !== null);
   const { files } = begin;
   if (files !== null) {
@@ -97,7 +99,7 @@ export async function inspectDaemonFiles(config: CodexdConfig): Promise<Inspecti
   }
   const isWhole = findings.every(({ level }) => level === "ok" || level === "note");
   const whole = isWhole && begin.outlook.exitCode === EXIT.ok;
-  const start = lock.held ?? tokenOutlook(findings, begin.outlook);
+  const start = lock.held ?? lateOutlook(findings, begin.outlook);
   const startAcceptingLoss = await outlookAcceptingLoss(config, begin.outlook, running !== null);
   return { stateDir, logsDir, whole, running, start, startAcceptingLoss, findings };
 }
@@ -209,11 +211,20 @@ async function rehearse(config: CodexdConfig, acceptLoss: boolean, held: boolean
   }
 }
 
-/** The token is looked at behind the records. */
-function tokenOutlook(findings: readonly Finding[], outlook: StartOutlook): StartOutlook {
-  const token = findings.find(({ subject, level }) => subject === "token" && level === "refused");
-  if (token === undefined || outlook.exitCode !== EXIT.ok) return outlook;
-  return { exitCode: EXIT.config, message: token.message, repairs: [] };
+/** The token, and the places of the socket and of the runs' files, are looked at behind the records. */
+function lateOutlook(findings: readonly Finding[], outlook: StartOutlook): StartOutlook {
+  const found = findings.find(({ subject, level }) => level === "refused" && LATE.has(subject));
+  if (found === undefined || outlook.exitCode !== EXIT.ok) return outlook;
+  return { exitCode: EXIT.config, message: found.message, repairs: [] };
+}
+
+const LATE: ReadonlySet<FindingSubject> = new Set(["token", "directory", "socket"]);
+
+/** Nothing is said of what is as it should be, or is not there yet. */
+async function inspectInTheWay({ paths, service }: CodexdConfig): Promise<Finding[]> {
+  const looks = [await inspectDirectory(nodeDisk, path.join(paths.logsDir, "runs"))];
+  if (service.socketPath !== null) looks.push(await inspectSocket(nodeDisk, service.socketPath));
+  return looks.filter(({ level }) => level === "refused");
 }
 
 /** Files of runs and sessions, and beside lines, that are not in the books, which a start removes. */

@@ -162,6 +162,26 @@ describe("what a start does not take: 78", () => {
     assert.deepEqual([(await look(without)).whole, (await look(without)).start.exitCode], [true, 0]);
   });
 
+  test("what is in the way of the header file, of the runs' files or of the socket", async (t) => {
+    const config = await wholeState(t);
+    const socketPath = path.join(config.paths.stateDir, "codexd.sock");
+    const service = { ...config.service, socketPath };
+    for (const [file, words] of [
+      [path.join(config.paths.stateDir, "curl-header"), /curl-header cannot be used: it is not a regular file$/],
+      [path.join(config.paths.logsDir, "runs"), /runs cannot be used: it is not a directory$/],
+      [socketPath, /codexd.sock is in the way of the socket, and is not a socket$/],
+    ] as const) {
+      rmSync(file, { recursive: true, force: true });
+      if (file.endsWith("header")) mkdirSync(file);
+      else writeFileSync(file, "");
+      const inspection = await look({ ...config, service });
+      assert.deepEqual([inspection.whole, inspection.start.exitCode], [false, 78]);
+      assert.match(inspection.start.message ?? "", words);
+      rmSync(file, { recursive: true });
+    }
+    assert.equal((await look({ ...config, service })).start.exitCode, 0);
+  });
+
   test("a directory that is a link, or a file; one that is open is closed", async (t) => {
     const config = await wholeState(t);
     chmodSync(config.paths.stateDir, 0o755);

@@ -4,7 +4,7 @@
 // where mounting is not allowed.
 
 import assert from "node:assert/strict";
-import { appendFileSync, rmSync } from "node:fs";
+import { appendFileSync, rmSync, statfsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { after, before, test } from "node:test";
@@ -50,6 +50,11 @@ function fill(): void {
 
 function filler(): string {
   return space.outside(path.join(options.stateDir, "filler"));
+}
+
+/** Room for so many files and no more, however small. */
+function limitFiles(count: number): void {
+  space.run("mount", "-o", `remount,nr_inodes=${count}`, options.stateDir);
 }
 
 /** Gives how many were made before: the last page of a file has room when the disk has none. */
@@ -104,6 +109,11 @@ test("a daemon that was killed on a full disk says at its start that it is full"
   await assert.rejects(daemons.start(options), /ended with 74 before it listened:[^]*ENOSPC: no space left on device/);
 
   rmSync(filler());
+  const { files, ffree } = statfsSync(space.outside(options.stateDir));
+  limitFiles(files - ffree);
+  await assert.rejects(daemons.start(options), /ended with 74 before it listened:[^]*cannot listen: listen ENOSPC/);
+
+  limitFiles(files);
   daemon = await daemons.start(options);
   const { data } = await daemon.get<{ session: SessionRecord }>(`/v1/codexd/sessions/${session.sessionId}`);
   assert.equal(data.session.lastTurnStatus, "interrupted");

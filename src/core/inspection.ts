@@ -11,8 +11,8 @@ import type { ExitCode } from "./errors.ts";
 export type FindingLevel = "ok" | "note" | "damaged" | "refused";
 
 export const FINDING_SUBJECTS = [
-  "directory", "lock", "identity", "daemon_state", "checkpoint", "segment", "journal", "beside", "token", "leftover",
-  "limit",
+  "directory", "lock", "identity", "daemon_state", "checkpoint", "segment", "journal", "beside", "token", "socket",
+  "leftover", "limit",
 ] as const;
 export type FindingSubject = (typeof FINDING_SUBJECTS)[number];
 

@@ -7,10 +7,12 @@
 
 import path from "node:path";
 import { isObject } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 import type { Logger } from "../base/log.ts";
 import type { Durability } from "../core/config.ts";
 import { errorMessage, EXIT, ExitError } from "../core/errors.ts";
-import { errorCode, mayPass, type Disk } from "./disk.ts";
+import { LIMITS } from "../core/limits.ts";
+import { mayPass, type Disk } from "./disk.ts";
 import { replaceFile } from "./replace-file.ts";
 import { readSmallFile } from "./small-file.ts";
 
@@ -239,9 +241,13 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 function isPlace(value: unknown): value is Place {
-  return isObject(value) && isSeq(value["device"]) && isSeq(value["inode"]);
+  return isObject(value) && isCount(value["device"]) && isCount(value["inode"]);
 }
 
 export function isSeq(value: unknown): value is number {
+  return isCount(value) && value <= LIMITS.seqMax;
+}
+
+function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -8,6 +8,7 @@
 import fs from "node:fs";
 import fsp from "node:fs/promises";
 import { dirname } from "node:path";
+import { errorCode } from "../base/error-code.ts";
 
 /** An open file. One writer at a time; offsets are bytes from the start of the file. */
 export interface DiskFile {
@@ -25,7 +26,7 @@ export interface DiskFile {
 export type OpenMode = "read" | "write" | "create";
 
 export interface DiskStat {
-  readonly kind: "file" | "directory" | "link" | "other";
+  readonly kind: "file" | "directory" | "link" | "socket" | "other";
   readonly bytes: number;
   /** The permission bits, with the sticky bit. */
   readonly mode: number;
@@ -35,6 +36,8 @@ export interface DiskStat {
   readonly inode: number;
   /** When content, mode or owner changed last, in milliseconds of the epoch; a disk need not tell it. */
   readonly changedMs?: number;
+  /** How many names the file has; a disk need not tell it. */
+  readonly names?: number;
 }
 
 export interface Disk {
@@ -95,12 +98,6 @@ export const nodeDisk: Disk = {
     }
   },
 };
-
-/** The `code` of an error of the operating system, such as `ENOENT`; undefined for any other value. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
 
 const OUT_OF_HANDLES = new Set(["EMFILE", "ENFILE"]);
 const MAY_PASS = new Set(["ENOSPC", "EDQUOT", ...OUT_OF_HANDLES]);
@@ -202,14 +199,15 @@ async function statName(path: string): Promise<DiskStat | undefined> {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  const { size: bytes, mode, uid, dev: device, ino: inode, ctimeMs: changedMs } = stats;
-  return { kind: kindOf(stats), bytes, mode: mode & 0o7777, uid, device, inode, changedMs };
+  const { size: bytes, mode, uid, dev: device, ino: inode, ctimeMs: changedMs, nlink: names } = stats;
+  return { kind: kindOf(stats), bytes, mode: mode & 0o7777, uid, device, inode, changedMs, names };
 }
 
 function kindOf(stats: fs.Stats): DiskStat["kind"] {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
-  return stats.isSymbolicLink() ? "link" : "other";
+  if (stats.isSymbolicLink()) return "link";
+  return stats.isSocket() ? "socket" : "other";
 }
 
 /** One by one: under a umask that takes the owner's own bits away nothing could be made in the one before. */

@@ -28,6 +28,8 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
   const gone = new Set<string>();
   const made = new Map<string, DiskStat>();
   const modes = new Map<string, number>();
+  /** Where the content lies of a file that has another name now. */
+  const moved = new Map<string, string>();
   const held = new Map<string, DiskFile>();
 
   const stat = async (name: string): Promise<DiskStat | undefined> => {
@@ -35,7 +37,8 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
     if (own !== undefined) return { ...own, mode: modes.get(name) ?? own.mode };
     if (gone.has(name)) return undefined;
     const found = await disk.stat(name);
-    return found === undefined ? undefined : { ...found, mode: modes.get(name) ?? found.mode };
+    // Nothing is written, and so nothing needs a file of its own.
+    return found === undefined ? undefined : { ...found, mode: modes.get(name) ?? found.mode, names: 1 };
   };
   const make = (name: string, kind: "file" | "directory"): void => {
     made.set(name, { kind, bytes: 0, mode: kind === "file" ? 0o600 : 0o700, uid, device: 0, inode: 0 });
@@ -81,6 +84,8 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
     },
     async readFile(name) {
       await refuseBlocking(name, await stat(name));
+      const source = made.has(name) ? moved.get(name) : undefined;
+      if (source !== undefined) return disk.readFile(source);
       if (made.has(name) || gone.has(name)) throw systemError("ENOENT", name);
       return disk.readFile(name);
     },
@@ -101,8 +106,11 @@ export function createDryDisk(disk: Disk, uid = process.getuid?.() ?? 0): DryDis
     async rename(from, to) {
       await requireThere(from);
       steps.push(isUnderWay(from) ? `${to} is written` : `${from} is renamed ${path.basename(to)}`);
+      const source = made.has(from) ? moved.get(from) : from;
       remove(from);
       make(to, "file");
+      if (source === undefined) moved.delete(to);
+      else moved.set(to, source);
     },
     async link(existing, name) {
       if ((await stat(name)) !== undefined) throw systemError("EEXIST", name);

@@ -12,7 +12,7 @@ import { readIdentity } from "./identity.ts";
 import { openPrivateDirectory } from "./private-directory.ts";
 import { refusalOf } from "./read-state.ts";
 import { isTemporary } from "./replace-file.ts";
-import { readToken, tokenPath } from "./token.ts";
+import { checkHeaderFile, readToken, tokenPath } from "./token.ts";
 
 export function finding(
   subject: FindingSubject, level: FindingLevel, file: string, message: string, detail: Finding["detail"] = {},
@@ -92,9 +92,22 @@ export async function inspectToken(disk: Disk, stateDir: string): Promise<Findin
   const detail = { mode: found.mode.toString(8) };
   try {
     await readToken(disk, stateDir);
+    await checkHeaderFile(disk, stateDir);
     return finding("token", "ok", file, `holds a token that nobody else can read (mode ${detail.mode})`, detail);
   } catch (error) {
     return { ...refused("token", file, error), detail };
+  }
+}
+
+/** By name and kind only: whether somebody listens on it is for who wants to listen. */
+export async function inspectSocket(disk: Disk, file: string): Promise<Finding> {
+  try {
+    const found = await disk.stat(file);
+    if (found === undefined) return finding("socket", "note", file, "is not there yet; a start makes it");
+    if (found.kind === "socket") return finding("socket", "ok", file, "is a socket");
+    return finding("socket", "refused", file, `${file} is in the way of the socket, and is not a socket`);
+  } catch (error) {
+    return refused("socket", file, error);
   }
 }
 

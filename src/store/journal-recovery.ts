@@ -11,7 +11,7 @@ import { EXIT, ExitError } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { scanJournal, segmentsFrom, type Hole, type Scan } from "./journal-scan.ts";
-import { freeName, setAside } from "./replace-file.ts";
+import { freeName, makeOwn, setAside } from "./replace-file.ts";
 import { listSegments, type Segment } from "./segment.ts";
 
 export interface JournalRecoveryOptions {
@@ -117,6 +117,7 @@ async function cutAt(hole: Hole, segments: readonly Segment[], options: JournalR
 
 /** Moves the segment's bytes from `offset` on to the new file `to`. Tells whether a newline was among them. */
 async function moveTail(disk: Disk, segment: Segment, offset: number, to: string): Promise<boolean> {
+  await makeOwn(disk, segment.path);
   const file = await disk.open(segment.path, "write");
   try {
     const hadNewline = await copyTail(disk, file, segment.bytes, offset, to);

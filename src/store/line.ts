@@ -9,6 +9,7 @@ import { crc32 } from "node:zlib";
 
 import { isObject } from "../base/decode.ts";
 import type { CodexdEvent } from "../core/event.ts";
+import { LIMITS } from "../core/limits.ts";
 
 const NEWLINE = 0x0a;
 const ZERO = 0x30;
@@ -21,7 +22,7 @@ const HEX_DIGITS = 8;
 /** What tells that a line may change records; a `detail` may hold the same text. */
 export const PUT = `,"put":`;
 export const DEL = `,"del":`;
-/** 2^53 has 16 digits; one more cannot be a seq. */
+/** The largest seq has 16 digits; one more cannot be one. */
 const SEQ_DIGITS_MAX = 16;
 
 /** Bytes from `,"crc"` to the newline, both included. */
@@ -72,7 +73,7 @@ export function readSeq(bytes: Buffer, start: number, end: number): number {
     if (digit < 0 || digit > 9) break;
     seq = seq * 10 + digit;
   }
-  if (at === first || bytes[at] !== 0x2c || !Number.isSafeInteger(seq)) return -1;
+  if (at === first || bytes[at] !== 0x2c || seq > LIMITS.seqMax) return -1;
   return seq;
 }
 

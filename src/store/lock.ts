@@ -11,9 +11,10 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 
+import { errorCode } from "../base/error-code.ts";
 import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
 import { parseObject } from "./daemon-state.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { replaceFile } from "./replace-file.ts";
 import { openSocketDirectory, type SocketDirectory } from "./socket-directory.ts";
 
@@ -140,6 +141,8 @@ async function removeOlder(disk: Disk, directory: string, own: number): Promise<
   }
 }
 
+const DISK_FAILURES: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EIO"]);
+
 /** Accepts, says who holds the lock, and hangs up. Does not keep the process alive. */
 function listen(socketPath: string, info: string): Promise<net.Server> {
   return new Promise((resolve, reject) => {
@@ -149,7 +152,9 @@ function listen(socketPath: string, info: string): Promise<net.Server> {
       socket.end(info, () => socket.destroy());
     });
     server.on("error", (error) => {
-      reject(new ExitError(EXIT.config, `the lock ${socketPath} cannot listen: ${errorMessage(error)}`));
+      // Else it is the place that will not do: one that is not there, or a file system without sockets.
+      const code = DISK_FAILURES.has(errorCode(error) ?? "") ? EXIT.diskFailed : EXIT.config;
+      reject(new ExitError(code, `the lock ${socketPath} cannot listen: ${errorMessage(error)}`));
     });
     server.listen(socketPath, () => resolve(server.unref()));
   });

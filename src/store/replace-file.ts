@@ -7,7 +7,8 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 
-import { errorCode, type Disk } from "./disk.ts";
+import { errorCode } from "../base/error-code.ts";
+import type { Disk } from "./disk.ts";
 
 const TEMPORARY = /\.[0-9a-f]{16}\.tmp$/;
 
@@ -31,6 +32,15 @@ export async function replaceFile(
     throw error;
   }
   await disk.syncDirectory(path.dirname(file));
+}
+
+/**
+ * Puts a copy of `file` in its place where it has other names too: a copy of a directory that was made of hard links,
+ * as backups are, is not to change with the original, nor the original with a daemon that runs on the copy.
+ */
+export async function makeOwn(disk: Disk, file: string): Promise<void> {
+  const found = await disk.stat(file);
+  if (found?.kind === "file" && (found.names ?? 1) > 1) await replaceFile(disk, file, [await disk.readFile(file)]);
 }
 
 /** Makes `file` with all of `bytes` in it, or throws `EEXIST` when somebody else has made it. */

@@ -8,11 +8,12 @@
 import path from "node:path";
 
 import { assert } from "../base/assert.ts";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
-import { errorCode, isOutOfHandles, type Disk, type DiskFile } from "./disk.ts";
+import { isOutOfHandles, type Disk, type DiskFile } from "./disk.ts";
 import { lossOf, removedOf, type LostSegment, type OpenSegment } from "./lost-segments.ts";
 import { bytesOf, type Chunk } from "./pending.ts";
-import { setAside } from "./replace-file.ts";
+import { makeOwn, setAside } from "./replace-file.ts";
 import { ACTIVE_NAME, closedName, segmentBytesOf, type Segment } from "./segment.ts";
 
 export interface SegmentWriterOptions {
@@ -174,6 +175,7 @@ export class SegmentWriter {
   async #openActive(firstSeq: number): Promise<DiskFile> {
     const { disk, directory } = this.#options;
     const activePath = path.join(directory, ACTIVE_NAME);
+    await makeOwn(disk, activePath);
     const file = await disk.open(activePath, "write");
     let place: { readonly device: number; readonly inode: number } | undefined;
     try {

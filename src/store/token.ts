@@ -5,9 +5,10 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 
+import { errorCode } from "../base/error-code.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { errorCode, type Disk, type DiskStat } from "./disk.ts";
+import type { Disk, DiskStat } from "./disk.ts";
 import { createFile, replaceFile } from "./replace-file.ts";
 
 const TOKEN_FILE = "token";
@@ -48,6 +49,11 @@ export async function readToken(disk: Disk, stateDir: string, uid = process.getu
   if (TOKEN.test(token)) return token;
   const problem = token === "" ? "is empty" : "does not hold a token (43 characters of base64url)";
   throw new ExitError(EXIT.config, `the token file ${file} ${problem}; remove it, and the next start makes a new one`);
+}
+
+/** As `readToken`, for the header file beside it, which a start makes anew where it is missing or stale. */
+export async function checkHeaderFile(disk: Disk, stateDir: string): Promise<void> {
+  await readPrivate(disk, headerPath(stateDir));
 }
 
 /**

@@ -114,6 +114,7 @@ test("one that is larger than text or than a read can be is damaged, and not an 
 test("what is JSON and no checkpoint is damaged", async () => {
   for (const text of [
     "[]", "7", "{}", `{"version":1,"seq":1}`, `{"version":1,"seq":-1,"runs":[]}`, `{"version":1,"seq":1.5,"runs":[]}`,
+    `{"version":1,"seq":${LIMITS.seqMax + 1},"runs":[]}`,
     `{"version":0,"seq":1,"runs":[]}`, `{"seq":1,"runs":[]}`, `{"version":1,"seq":1,"runs":[1]}`,
     `{"version":1,"seq":1,"runs":[{"no":"id"}]}`, `{"version":1,"seq":1,"runs":{}}`,
   ]) {

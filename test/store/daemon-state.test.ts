@@ -156,7 +156,8 @@ test("a state without a boot id has none; a failing disk is an error", async () 
   await assert.rejects(loadDaemonState(disk.mount(), FILE), { code: "EIO" });
 });
 
-test("seqs are whole numbers from 0; objects are JSON objects", () => {
+test("seqs are whole numbers from 0 to their limit; objects are JSON objects", () => {
+  assert.deepEqual([LIMITS.seqMax, LIMITS.seqMax + 1].map(isSeq), [true, false]);
   assert.deepEqual([0, 7, -1, 1.5, "1", null].map(isSeq), [true, true, false, false, false, false]);
   assert.deepEqual([parseObject("{}"), parseObject("[]"), parseObject("{")], [{}, undefined, undefined]);
 });

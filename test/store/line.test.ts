@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 
+import { LIMITS } from "../../src/core/limits.ts";
 import {
   endLine, findNewline, isOfNewerLayout, LINE_TAIL_BYTES, parseLine, readSeq, utf8BytesMax, verifyLine,
 } from "../../src/store/line.ts";
@@ -66,11 +67,11 @@ test("a line that is cut anywhere is not whole", () => {
 test("only a number of at most sixteen digits with a comma behind it is a seq", () => {
   const seqOf = (text: string): number => readSeq(Buffer.from(text), 0, text.length);
   assert.equal(seqOf('{"seq":7,'), 7);
-  assert.equal(seqOf(`{"seq":${Number.MAX_SAFE_INTEGER},`), Number.MAX_SAFE_INTEGER);
+  assert.equal(seqOf(`{"seq":${LIMITS.seqMax},`), LIMITS.seqMax);
   for (const text of ['{"seq":,', '{"seq":x,', '{"seq":7', '{"seq":7}', '{"set":7,', "", '{"seq":-1,']) {
     assert.equal(seqOf(text), -1, text);
   }
-  assert.equal(seqOf('{"seq":9999999999999999,'), -1, "above the safe integers");
+  assert.equal(seqOf(`{"seq":${LIMITS.seqMax + 1},`), -1, "above the limit");
   assert.equal(seqOf('{"seq":12345678901234567,'), -1, "seventeen digits");
 });
 

@@ -73,6 +73,23 @@ test("a copy of a state directory is another daemon; one that was renamed is the
   assert.deepEqual(await open("c"), ["dmn_1", false]);
 });
 
+test("a copy made of hard links shares no file that either of them writes to", async (t) => {
+  const dir = makeTempDir(t);
+  const optionsOf = (name: string) => storeOptions({ stateDir: path.join(dir, name), clock: systemClock });
+  const [first, second] = [optionsOf("first"), optionsOf("second")];
+  const original = await openStore(first);
+  await original.store.commit(draft("shared"), { put: { run: { id: "a", n: 1 } } });
+  await original.store.close();
+  fs.mkdirSync(second.logsDir, { recursive: true, mode: 0o700 });
+  const [from, to] = [first, second].map(({ logsDir }) => path.join(logsDir, "events.jsonl")) as [string, string];
+  fs.linkSync(from, to);
+  const opened = await Promise.all([openStore(first), openStore(second)]);
+  for (const { store } of opened) await store.commit(draft("own"), { put: { run: { id: "b", n: 1 } } });
+  for (const { store } of opened) await store.close();
+  assert.notEqual(fs.statSync(from).ino, fs.statSync(to).ino);
+  for (const options of [first, second]) await (await openStore(options)).store.close();
+});
+
 test("a second one on the same directory is refused, and the first goes on", async (t) => {
   const options = storeOptions({ stateDir: makeTempDir(t), clock: systemClock });
   const { store } = await openStore(options);
