@@ -6,14 +6,14 @@
 import path from "node:path";
 import { LOG_LEVELS, type LogLevel } from "./base/log.ts";
 import {
+  command, commandArgs, endpoint, filePath, loopbackBase, milliseconds, name, orOff, size, urlPath, wholeNumber, wordOf,
+  type ConfigPlatform, type OptionParser,
+} from "./config-values.ts";
+import {
   APPROVAL_DEFAULTS, AUTH_MODES, CHILD_STRATEGIES, DAEMON_MODES, DURABILITIES,
   type ApprovalDefault, type AuthMode, type ChildStrategy, type DaemonMode, type Durability,
 } from "./core/config.ts";
 import { LIMITS } from "./core/limits.ts";
-import {
-  command, commandArgs, endpoint, filePath, loopbackBase, milliseconds, name, orOff, size, urlPath, wholeNumber, wordOf,
-  type ConfigPlatform, type OptionParser,
-} from "./config-values.ts";
 import { readVersion } from "./version.ts";
 
 /** Every option by its input name; paths are absolute, null is `off`. */

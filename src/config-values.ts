@@ -29,10 +29,11 @@ export function wordOf<const T extends string>(words: readonly T[]): OptionParse
   };
 }
 
-/** One line of at most 200 printable characters. */
+/** One line of at most `LIMITS.nameCharsMax` printable characters. */
 export const name: OptionParser<string> = (value, label) => {
-  if (typeof value !== "string" || value.trim() === "" || value.length > 200 || /\p{Cc}/u.test(value)) {
-    throw mismatch(label, value, "a name of 1 to 200 printable characters");
+  const most = LIMITS.nameCharsMax;
+  if (typeof value !== "string" || value.trim() === "" || value.length > most || /\p{Cc}/u.test(value)) {
+    throw mismatch(label, value, `a name of 1 to ${most} printable characters`);
   }
   return value;
 };

@@ -13,14 +13,16 @@ import { systemUuid } from "./core/ids.ts";
 import { LIMITS } from "./core/limits.ts";
 import type { StopReport } from "./core/processes.ts";
 import type { DaemonState, Identity, SessionRecord, TurnRecord } from "./core/records.ts";
-import type { CreateSessionInput, RegisterSessionInput, StartTurnInput } from "./core/requests.ts";
+import type {
+  AcceptedTurn, CreateSessionInput, RegisterSessionInput, StartTurnInput, StopOutcome,
+} from "./core/requests.ts";
 import type { RunRecord, StartRunInput } from "./core/runs.ts";
+import type { ServiceStatus, StatusSnapshot } from "./core/status.ts";
 import { checkBeforeStart, noEdge, unstartedSnapshot, whereItListens } from "./daemon-at-rest.ts";
 import { clockOf, createEventListeners, type CodexdDaemonOptions, type EventListener } from "./daemon-options.ts";
 import { buildParts, idleChild, type Parts } from "./parts.ts";
 import { endAbandonedTurns } from "./service/recovery.ts";
-import type { AcceptedTurn, Services, StopOutcome } from "./service/services.ts";
-import type { ServiceStatus, StatusSnapshot } from "./service/status.ts";
+import type { Services } from "./service/services.ts";
 import type { CodexdStore } from "./service/tables.ts";
 import { storeOptions } from "./state-store.ts";
 import { openStore } from "./store/store.ts";
@@ -191,9 +193,7 @@ export class CodexdDaemon {
       await Promise.all([runsEnded, retention.stop()]);
       this.#started = false;
       this.#stoppedAt = isoTime(this.#clock.now());
-      store.append({
-        level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid },
-      });
+      store.append({ level: "info", type: "daemon.stopped", message: "codexd stopped", detail: { pid: this.#pid } });
       await store.settled();
       return (this.#lastSnapshot = this.getStatusSnapshot());
     } finally {

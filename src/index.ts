@@ -6,11 +6,11 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { killChildren } from "./child/kill-children.ts";
+import { resolveCommand } from "./child/resolve-command.ts";
 import type { AgentProgram, CliIo, CliParts } from "./cli/command.ts";
 import { runCodexdCli as runCli } from "./cli/run.ts";
 import { createSystemIo, endProcess, refuseDebugger } from "./cli/system-io.ts";
-import { killChildren } from "./child/kill-children.ts";
-import { resolveCommand } from "./child/resolve-command.ts";
 import { inspectDaemonFiles, readDaemonFiles } from "./daemon-files.ts";
 import { CodexdLocalService } from "./local-service.ts";
 import { nodeDisk } from "./store/disk.ts";

@@ -3,7 +3,6 @@
 // Deliberately nothing is started here. The one circle (what the child says changes what is asked of it) is closed
 // by a function that is first called when all parts exist.
 
-
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import { buildChild, buildChildCare, loginPlace } from "./child-wiring.ts";
@@ -17,16 +16,17 @@ import type { CodexdConfig } from "./core/config.ts";
 import { CodexdError } from "./core/errors.ts";
 import { systemUuid } from "./core/ids.ts";
 import type { ChildState, DaemonState, Identity } from "./core/records.ts";
+import type { ServiceStatus } from "./core/status.ts";
 import type { CodexdDaemonOptions } from "./daemon-options.ts";
 import { buildRuns } from "./run-wiring.ts";
 import type { AppServerGate } from "./service/app-server.ts";
+import { createApprovalRules } from "./service/approval-rules.ts";
+import { createApprovals, type Approvals } from "./service/approvals.ts";
 import { createChildService } from "./service/child.ts";
-import { createCompat, type Compat } from "./service/compat.ts";
 import { createCodexAbout } from "./service/codex-about.ts";
 import { createCodexRpc } from "./service/codex-rpc.ts";
 import { createCodexThreads } from "./service/codex-threads.ts";
-import { createApprovalRules } from "./service/approval-rules.ts";
-import { createApprovals, type Approvals } from "./service/approvals.ts";
+import { createCompat, type Compat } from "./service/compat.ts";
 import { createEvents } from "./service/events.ts";
 import { explainOutcome } from "./service/explain.ts";
 import { createIdempotency } from "./service/idempotency.ts";
@@ -34,7 +34,8 @@ import { createIngest, type Ingest } from "./service/ingest.ts";
 import { createInputItems } from "./service/input-items.ts";
 import { createInterrupts, type Interrupts } from "./service/interrupts.ts";
 import { createMetrics } from "./service/metrics.ts";
-import { createOpenTurns, type OpenTurn, type OpenTurns, type TurnOutcome } from "./service/open-turns.ts";
+import type { OpenTurn, TurnOutcome } from "./service/open-turn.ts";
+import { createOpenTurns, type OpenTurns } from "./service/open-turns.ts";
 import { createQuietRuns } from "./service/quiet-runs.ts";
 import { createQuietTurns } from "./service/quiet-turns.ts";
 import { createReceiptMarks, type ReceiptMarks } from "./service/receipt-marks.ts";
@@ -45,16 +46,16 @@ import type { Services } from "./service/services.ts";
 import { createSessionIndex, type SessionIndex } from "./service/session-index.ts";
 import { createSessions, type Sessions } from "./service/sessions.ts";
 import { createStallWatch, type StallWatch } from "./service/stall-watch.ts";
-import { createStatus, type ServiceStatus } from "./service/status.ts";
+import { createStatus } from "./service/status.ts";
 import type { CodexdStore } from "./service/tables.ts";
 import { createTakeUp } from "./service/take-up.ts";
 import { createTally, type Tally } from "./service/tally.ts";
 import { createThreads } from "./service/threads.ts";
 import { createTurnLeftovers } from "./service/turn-leftovers.ts";
-import { createTurnWait } from "./service/turn-wait.ts";
 import { createTurnQueue } from "./service/turn-queue.ts";
 import { createTurnStart } from "./service/turn-start.ts";
 import { createTurnStop } from "./service/turn-stop.ts";
+import { createTurnWait } from "./service/turn-wait.ts";
 import { createTurns } from "./service/turns.ts";
 import { createUploads, type Uploads } from "./service/uploads.ts";
 import { createWorkGate, type WorkGate } from "./service/work-gate.ts";

@@ -4,6 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { isObject } from "./base/decode.ts";
+import { errorCode } from "./base/error-code.ts";
 
 /**
  * The version in codexd's package.json; a dist copied alone has one of its own.
@@ -25,7 +26,7 @@ function versionIn(file: URL): string | null {
     text = readFileSync(file, "utf8");
   } catch (error) {
     // The other place is still to be looked at.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
   const manifest: unknown = JSON.parse(text);

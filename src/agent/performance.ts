@@ -39,7 +39,7 @@ export interface Stage {
   track(command: RunningCommand): void;
 }
 
-export const COMPLETED: TurnEnd = { status: "completed", error: null };
+const COMPLETED: TurnEnd = { status: "completed", error: null };
 
 /** Carries out one prompt. Rejects only where the disk does. */
 export async function perform(request: AgentRequest, stage: Stage): Promise<TurnEnd> {

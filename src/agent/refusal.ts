@@ -5,7 +5,7 @@
 import { isObject } from "../base/decode.ts";
 
 /** JSON-RPC's "invalid request", which Codex uses for nearly everything. */
-export const INVALID_REQUEST = -32600;
+const INVALID_REQUEST = -32600;
 export const METHOD_NOT_FOUND = -32601;
 
 /** What a method throws to be answered with an error. */

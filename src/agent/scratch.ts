@@ -5,7 +5,7 @@
 
 import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import path from "node:path";
-import { isObject } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 
 export interface ScratchEdit {
   /** Absolute. */
@@ -55,7 +55,7 @@ function readText(file: string): string | null {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if (isObject(error) && error["code"] === "ENOENT") return null;
+    if (errorCode(error) === "ENOENT") return null;
     throw error;
   }
 }

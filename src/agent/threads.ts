@@ -4,8 +4,8 @@
 // another. Invariant: what is remembered is bounded, whatever clients ask for; a thread whose turn runs is not dropped.
 
 import path from "node:path";
-import { isObject } from "../base/decode.ts";
 import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
 import type { UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES, type SandboxMode } from "../core/records.ts";

@@ -3,9 +3,9 @@
 // The order is Codex's: active, turn/started, the user's item, what is done, usage, idle, turn/completed. Invariants: a
 // turn ends once; when the client hears of its end it is on disk and its thread takes the next one.
 
+import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { UuidSource } from "../core/ids.ts";
-import type { Clock } from "../base/clock.ts";
 import type { CommandLine, RunningCommand } from "./command.ts";
 import {
   activeStatus, endedTurn, NO_USAGE, openTurn, turnFailure, userMessage,

@@ -4,8 +4,8 @@
 // after the last message has been handled and every call has been settled.
 
 import type { Clock, Timer } from "../base/clock.ts";
-import { isObject } from "../base/decode.ts";
 import { createDeferred } from "../base/deferred.ts";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { CodexAppServerClient } from "./app-server-client.ts";
@@ -21,8 +21,7 @@ const PASSING_ERRORS: ReadonlySet<unknown> = new Set(["EAGAIN", "EMFILE", "ENFIL
 
 /** The end of a life that never began, for what the spawner threw or its child told. */
 export function spawnFailure(error: unknown): LifeEnd {
-  const code = isObject(error) ? error["code"] : undefined;
-  const canRetry = PASSING_ERRORS.has(code);
+  const canRetry = PASSING_ERRORS.has(errorCode(error));
   return { exitCode: null, signal: null, reason: errorMessage(error), spawnFailed: true, canRetry };
 }
 

@@ -9,7 +9,8 @@ import { access, constants, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isoTime, systemClock, type Clock } from "../base/clock.ts";
-import { DecodeError, isObject } from "../base/decode.ts";
+import { DecodeError } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 import { execArguments } from "../codex/exec-arguments.ts";
 import { describeExecFailure } from "../codex/exec-failure.ts";
 import { checkExecValues, type ExecValues } from "../codex/exec-inputs.ts";
@@ -187,7 +188,7 @@ function treeFor(spawner: Spawner): ProcessTree | null {
 }
 
 function spawnError(command: string, error: unknown): RunError {
-  const isMissing = isObject(error) && error["code"] === "ENOENT";
+  const isMissing = errorCode(error) === "ENOENT";
   const message = `${command} could not be started: ${errorMessage(error)}`;
   return { message, reason: isMissing ? "command_not_found" : "spawn_failed" };
 }

@@ -14,8 +14,8 @@ import type { ChildState } from "../core/records.ts";
 import { spawnFailure } from "./child-life.ts";
 import type { AppServerConnection } from "./connection.ts";
 import { createGiveUp } from "./give-up.ts";
-import { ownedWords, peerName, remoteWords } from "./life-words.ts";
 import type { Life, LifeCallbacks, LifeEnd } from "./life.ts";
+import { ownedWords, peerName, remoteWords } from "./life-words.ts";
 import { createReadyWait } from "./ready-wait.ts";
 
 /** An app-server that has answered the handshake. */

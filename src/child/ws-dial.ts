@@ -7,8 +7,8 @@ import { randomBytes } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
 import type { Clock, Timer } from "../base/clock.ts";
-import { isObject } from "../base/decode.ts";
 import { createDeferred } from "../base/deferred.ts";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { redact } from "../core/redact.ts";
@@ -158,6 +158,5 @@ function wordsOf(error: unknown): string {
 }
 
 function needsPerson(error: unknown): boolean {
-  const code = isObject(error) ? error["code"] : undefined;
-  return typeof code === "string" && REFUSED_CODES.test(code);
+  return REFUSED_CODES.test(errorCode(error) ?? "");
 }

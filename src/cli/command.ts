@@ -1,7 +1,7 @@
 // What a command is: its row in the table, what a request for it holds, and what it may use while it runs.
 //
-// Types alone. Everything that a command touches outside itself comes with CliContext, so that a test needs neither a
-// daemon nor a terminal.
+// Types, and how a flag is read out of a request. Everything that a command touches outside itself comes with
+// CliContext, so that a test needs neither a daemon nor a terminal.
 
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";

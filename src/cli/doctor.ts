@@ -30,7 +30,7 @@ async function runDoctor({ request, io, parts, resolveConfig }: CliContext): Pro
 }
 
 /** A daemon that runs is no reason to worry; damage is one, also where a start could live with it. */
-export function exitCodeOf({ start, whole, running }: Inspection): ExitCode {
+function exitCodeOf({ start, whole, running }: Inspection): ExitCode {
   if (start.exitCode !== EXIT.ok && running === null) return start.exitCode;
   return whole ? EXIT.ok : EXIT.damagedState;
 }

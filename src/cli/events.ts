@@ -2,10 +2,10 @@
 //
 // Standard output has the events and nothing else; what happens to the connection is told on standard error.
 
+import { assertNever } from "../base/assert.ts";
 import type { CodexdClient } from "../client/api.ts";
 import type { CodexdClientError } from "../client/errors.ts";
 import type { FollowNotice, FollowOptions } from "../client/event-follow.ts";
-import { assertNever } from "../base/assert.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import type { CodexdEvent, EventGap } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";

@@ -3,11 +3,11 @@
 // Nothing is printed here. Invariants: the end is told by the daemon, in an event or, where the journal no longer
 // holds that, in the turn's record; what other turns and threads of the session say is never taken for this one's.
 
+import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/decode.ts";
 import type { CodexdClient } from "../client/api.ts";
 import type { FollowNotice } from "../client/event-follow.ts";
 import { createReconnect } from "../client/reconnect.ts";
-import { isObject } from "../base/decode.ts";
-import type { Clock } from "../base/clock.ts";
 import type { CodexdEvent, EventDetail } from "../core/event.ts";
 import { TURN_STATUSES, type TurnRecord, type TurnStatus } from "../core/records.ts";
 

@@ -4,11 +4,11 @@
 // from before it was queued; standard output has what the agent says and nothing else.
 
 import path from "node:path";
+import { isObject } from "../base/decode.ts";
 import type { CodexdClient } from "../client/api.ts";
 import type { FollowNotice } from "../client/event-follow.ts";
-import { isObject } from "../base/decode.ts";
-import type { CodexdEvent } from "../core/event.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
+import type { CodexdEvent } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES } from "../core/records.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
@@ -16,8 +16,8 @@ import {
   flagValue, hasFlag, type CliContext, type CliIo, type CodexdCliRequest, type CommandSpec,
 } from "./command.ts";
 import { clientOf, followingClient, toExitError } from "./daemon-client.ts";
-import { createTeller } from "./events.ts";
 import { itemText, oneLine, plain, printable } from "./event-text.ts";
+import { createTeller } from "./events.ts";
 import { CLIENT_FLAGS, findDaemon } from "./find-daemon.ts";
 import { JSON_FLAG, jsonText } from "./print.ts";
 import {

@@ -2,12 +2,12 @@
 //
 // Deliberately one page of each: what does not fit on it is no list for a terminal.
 
+import { targetName } from "../client/target.ts";
 import type { ApprovalRecord } from "../core/approvals.ts";
 import { EXIT } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { turnKey, type SessionRecord, type TurnSummary } from "../core/records.ts";
 import type { RunRecord } from "../core/runs.ts";
-import { targetName } from "../client/target.ts";
 import { hasFlag, type CliContext, type CommandSpec } from "./command.ts";
 import { clientOf, toExitError } from "./daemon-client.ts";
 import { plain } from "./event-text.ts";

@@ -4,6 +4,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { isObject } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 import { readTokenFile as readClientTokenFile } from "../client/token-file.ts";
 import type { CodexdPaths } from "../core/config.ts";
 import { EXIT, ExitError, errorMessage } from "../core/errors.ts";
@@ -60,7 +61,7 @@ async function readText(file: string): Promise<string | null> {
     if (!(await stat(file)).isFile()) throw new Error("it is not a regular file");
     return await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (errorCode(error) === "ENOENT") return null;
     throw new ExitError(EXIT.damagedState, `${file} cannot be read: ${errorMessage(error)}`, { cause: error });
   }
 }

@@ -5,13 +5,13 @@
 
 import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../core/approvals.ts";
 import type { CodexdEvent, EventDetail, EventGap } from "../core/event.ts";
+import type { StopReport } from "../core/processes.ts";
 import type { ChildState, Page, SessionRecord, TurnRecord, TurnSummary } from "../core/records.ts";
 import type {
   CreateSessionInput, ForkThreadInput, ReviewThreadInput, RpcInput, StartTurnInput, StopOutcome, TurnStopOutcome,
   UploadRecord,
 } from "../core/requests.ts";
 import type { RunRecord, StartRunInput } from "../core/runs.ts";
-import type { StopReport } from "../core/processes.ts";
 import type { CompatReport, Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { CallOptions, CreateOptions, RequestOptions } from "./calls.ts";
 import type { EventFilterQuery, FollowOptions } from "./event-follow.ts";

@@ -6,6 +6,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { isObject } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
 import { decodeLoopbackBase } from "../core/loopback-base.ts";
 import { clientError } from "./errors.ts";
@@ -77,7 +78,7 @@ async function readSocketPath(file: string): Promise<string | null | undefined> 
   try {
     state = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw clientError("no_daemon", `${file} cannot be read: ${errorMessage(error)}`, { cause: error });
   }
   const socketPath = isObject(state) ? state["socketPath"] : undefined;

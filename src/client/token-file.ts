@@ -3,6 +3,7 @@
 // Plain reading, no repair. Invariant: nothing of what is in the file gets into an error, it may be another secret.
 
 import { readFile, stat } from "node:fs/promises";
+import { errorCode } from "../base/error-code.ts";
 import { errorMessage } from "../core/errors.ts";
 import { clientError } from "./errors.ts";
 
@@ -19,7 +20,7 @@ export async function readTokenFile(file: string): Promise<string | null> {
     if (size > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (errorCode(error) === "ENOENT") return null;
     throw clientError("bad_token", `${file} cannot be read: ${errorMessage(error)}`, { cause: error });
   }
   const token = text.trim();

@@ -10,8 +10,6 @@ import type { SandboxMode, SessionRecord, ThreadProfile, ThreadSettings } from "
 import type { TurnOverrides } from "../core/requests.ts";
 import { idOf } from "./notifications.ts";
 
-export type { TurnOverrides } from "../core/requests.ts";
-
 /** What is in force on a thread, as thread/start or thread/resume answered it. */
 export interface ThreadFacts extends ThreadSettings {
   readonly threadId: string;

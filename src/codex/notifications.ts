@@ -4,7 +4,7 @@
 // without a row passes whole as `app-server.notification`. State is changed in service/ingest.ts, never here.
 
 import { isObject } from "../base/decode.ts";
-import type { EventDetail, EventDraft, EventLevel, EventType } from "../core/event.ts";
+import { messageLine, type EventDetail, type EventDraft, type EventLevel, type EventType } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 
 export interface Notification {
@@ -100,6 +100,11 @@ export function turnIdOf(params: Record<string, unknown>): string | null {
   return isObject(turn) ? idOf(turn["id"]) : null;
 }
 
+/** The turn inside of which a turn runs: a review's, a sub-agent's. Null where `turn` does not name one. */
+export function rootTurnIdOf(turn: unknown): string | null {
+  return isObject(turn) ? idOf(turn["rootTurnId"]) : null;
+}
+
 /** An id of Codex's; null for what is none, which a text that is much too long is not either. */
 export function idOf(value: unknown): string | null {
   return typeof value === "string" && value.length <= LIMITS.codexIdCharsMax ? value : null;
@@ -109,7 +114,7 @@ function wholeNotification({ method, params, emittedAtMs }: Notification, sessio
   return {
     level: method === "warning" || method === "configWarning" ? "warn" : "info",
     type: "app-server.notification",
-    message: typeof params["message"] === "string" ? oneLine(params["message"]) : method,
+    message: typeof params["message"] === "string" ? messageLine(params["message"]) : method,
     detail: {
       sessionId,
       threadId: threadIdOf(params),
@@ -135,9 +140,5 @@ function liftIds(params: Record<string, unknown>): void {
 
 function wordOf(value: unknown, member: string): string {
   const word = isObject(value) ? value[member] : undefined;
-  return typeof word === "string" ? oneLine(word) : "unknown";
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll("\n", " ");
+  return typeof word === "string" ? messageLine(word) : "unknown";
 }

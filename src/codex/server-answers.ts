@@ -88,7 +88,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
   }],
 ]);
 
-/** The answer that says no to a request of `method`, one that `readApproval` has read. */
+/** The answer that says no to a request of `method`, one that `readApprovalFacts` has read. */
 export function declineOf(method: string): Result {
   return rowOf(method).decline();
 }

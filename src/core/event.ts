@@ -16,6 +16,11 @@ export interface EventDraft {
   readonly detailJson?: string;
 }
 
+/** `text` as a message may have it: what Codex or a program has said may hold line breaks. One pass. */
+export function messageLine(text: string): string {
+  return text.replace(/[\r\n]\s*/g, " ");
+}
+
 export interface EventDetail {
   readonly sessionId?: string | null;
   readonly threadId?: string | null;

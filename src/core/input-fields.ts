@@ -10,13 +10,13 @@ import { LIMITS } from "./limits.ts";
 /** Model, profile and their like reach command lines and files elsewhere, so their alphabet is closed. */
 const WORD = /^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$/;
 
-/** The name of a model, a profile, an effort: at most 200 characters. */
+/** The name of a model, a profile, an effort: at most `LIMITS.nameCharsMax` characters. */
 export const word: Decoder<string> = described((value: unknown, path: string) => {
-  if (typeof value !== "string" || !WORD.test(value) || value.length > 200) {
-    throw mismatch(path, value, "letters, digits and _.:/@- (first a letter or digit, 200 at most)");
+  if (typeof value !== "string" || !WORD.test(value) || value.length > LIMITS.nameCharsMax) {
+    throw mismatch(path, value, `letters, digits and _.:/@- (first a letter or digit, ${LIMITS.nameCharsMax} at most)`);
   }
   return value;
-}, { type: "string", pattern: WORD.source, maxLength: 200 });
+}, { type: "string", pattern: WORD.source, maxLength: LIMITS.nameCharsMax });
 
 export const absolutePath: Decoder<string> = described((value: unknown, path: string) => {
   if (typeof value !== "string" || !value.startsWith("/") || value.includes("\0")) {
@@ -45,6 +45,19 @@ export const metadata: Decoder<Record<string, string>> = described((value: unkno
   }
   return map;
 }, mapSchema(STRING_SCHEMA));
+
+/**
+ * Looks at each character once, without a pattern over the whole, which would overflow the stack of the engine on a
+ * text of megabytes.
+ *
+ * @throws {DecodeError} for what is not base64 with its padding (RFC 4648 §4); the empty text is.
+ */
+export function checkBase64(text: string, path: string): void {
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const body = text.slice(0, text.length - padding);
+  if (text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(body)) return;
+  throw new DecodeError(path, "must be base64 with its padding and without line breaks (`base64 -w0 FILE`)");
+}
 
 /**
  * Codex counts characters, of which JavaScript's string may have two for one.

@@ -54,6 +54,8 @@ export const RECORD_LIMITS = {
   keptAnswerBytesMax: 4 * KIB,
   /** Of an id that Codex gives: its own have 36 characters. One that is longer is none. */
   codexIdCharsMax: KIB,
+  /** Of the name of a model, a profile, a node: several times the longest that is known. */
+  nameCharsMax: 200,
   /** A path that the kernel takes. */
   pathBytesMax: 4 * KIB,
   /** Of a policy as JSON, an object such as `{type: "workspaceWrite", writableRoots: […]}`: room for many roots. */

@@ -96,7 +96,7 @@ export interface UploadRecord {
   readonly uploadId: string;
   readonly sessionId: string;
   readonly path: string;
-  readonly mediaType: string;
+  readonly mediaType: UploadMediaType;
   readonly bytes: number;
   readonly createdAt: string;
 }

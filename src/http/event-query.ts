@@ -10,7 +10,7 @@ import type { EventFilter } from "../service/services.ts";
 import { numberField, textField, type QueryField, type QueryShape } from "./query.ts";
 
 /** The words of `format`: a page, lines, Server-Sent Events. */
-export const EVENT_FORMATS = ["json", "ndjson", "sse"] as const;
+const EVENT_FORMATS = ["json", "ndjson", "sse"] as const;
 export type EventFormat = (typeof EVENT_FORMATS)[number];
 
 export interface FilterQuery {

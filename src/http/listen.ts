@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, unlinkSync, type Stats } from "node:fs";
 import type { Server } from "node:http";
 import { connect } from "node:net";
 import { isMainThread } from "node:worker_threads";
+import { errorCode } from "../base/error-code.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
 import { portHolder } from "./port-holder.ts";
 
@@ -137,5 +138,5 @@ function connectFailure(place: { host: string; port: number } | { path: string }
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  return errorCode(error) ?? "unknown";
 }

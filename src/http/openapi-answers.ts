@@ -65,7 +65,7 @@ export function bare(description: string, members: Members, required: readonly s
   return { description, content: { [JSON_CONTENT]: { type: "object", properties: members, required } } };
 }
 
-/** @param item the name of the records' schema. */
-export function page(description: string, name: string, item: string): AnswerDescription {
-  return data(description, { [name]: listOf(ref(item)), nextCursor: TEXT_OR_NULL });
+/** @param name the member with the records. @param item the name of their schema. */
+export function page(name: string, item: string): AnswerDescription {
+  return data("A page.", { [name]: listOf(ref(item)), nextCursor: TEXT_OR_NULL });
 }

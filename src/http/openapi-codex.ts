@@ -16,7 +16,7 @@ const TURN_ERRORS = ["not_found", "turn_in_progress", "thread_locked", ...CHILD_
 
 const APPROVALS: Readonly<Record<string, Operation>> = {
   "GET /v1/codexd/approvals": {
-    operationId: "listApprovals", tag: "approvals", answers: { 200: page("A page.", "approvals", "Approval") },
+    operationId: "listApprovals", tag: "approvals", answers: { 200: page("approvals", "Approval") },
   },
   "GET /v1/codexd/approvals/:id": {
     operationId: "getApproval", tag: "approvals", refuses: ["not_found"],

@@ -120,7 +120,7 @@ const HEALTH: Readonly<Record<string, Operation>> = {
 
 const SESSIONS: Readonly<Record<string, Operation>> = {
   "GET /v1/codexd/sessions": {
-    operationId: "listSessions", tag: "sessions", answers: { 200: page("A page.", "sessions", "Session") },
+    operationId: "listSessions", tag: "sessions", answers: { 200: page("sessions", "Session") },
   },
   "POST /v1/codexd/sessions": {
     operationId: "createSession", tag: "sessions",
@@ -147,7 +147,7 @@ const SESSIONS: Readonly<Record<string, Operation>> = {
 const TURNS: Readonly<Record<string, Operation>> = {
   "GET /v1/codexd/sessions/:id/turns": {
     operationId: "listSessionTurns", tag: "turns", refuses: ["not_found"],
-    answers: { 200: page("A page.", "turns", "TurnSummary") },
+    answers: { 200: page("turns", "TurnSummary") },
   },
   "POST /v1/codexd/sessions/:id/turns": { operationId: "startSessionTurn", ...START_TURN },
   "POST /v1/codexd/turn": { operationId: "startTurn", ...START_TURN },
@@ -156,7 +156,7 @@ const TURNS: Readonly<Record<string, Operation>> = {
     answers: { 200: data("The turn as it has ended.", { turn: ref("Turn"), ...STOPPED }) },
   },
   "GET /v1/codexd/turns": {
-    operationId: "listTurns", tag: "turns", answers: { 200: page("A page.", "turns", "TurnSummary") },
+    operationId: "listTurns", tag: "turns", answers: { 200: page("turns", "TurnSummary") },
   },
   "GET /v1/codexd/turns/:id": {
     operationId: "getTurn", tag: "turns", refuses: ["not_found"],
@@ -166,7 +166,7 @@ const TURNS: Readonly<Record<string, Operation>> = {
 
 const RUNS: Readonly<Record<string, Operation>> = {
   "GET /v1/codexd/runs": {
-    operationId: "listRuns", tag: "runs", answers: { 200: page("A page.", "runs", "RunSummary") },
+    operationId: "listRuns", tag: "runs", answers: { 200: page("runs", "RunSummary") },
   },
   "POST /v1/codexd/runs": {
     operationId: "startRun", tag: "runs", refuses: ["not_found", "too_many_runs", "storage_full"],

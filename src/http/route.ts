@@ -111,7 +111,7 @@ export interface Route {
 }
 
 /** `input` is for what carries a prompt, which may hold images, `upload` for one image; `small` for all else. */
-export const BODY_BYTES_MAX = {
+const BODY_BYTES_MAX = {
   small: LIMITS.bodyBytesMax, input: LIMITS.inputBodyBytesMax, upload: LIMITS.uploadJsonBytesMax,
 } as const;
 

@@ -8,11 +8,9 @@ import { withOptional } from "../base/json-schema.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SESSION_PURPOSES, TURN_STATUSES, turnSummary, type Page, type TurnRecord } from "../core/records.ts";
-import {
-  decodeCreateSession, decodeStartTurn, type CreateSessionInput, type StartTurnInput,
-} from "../service/inputs.ts";
+import type { AcceptedTurn, CreateSessionInput, StartTurnInput, StopOutcome } from "../core/requests.ts";
+import { decodeCreateSession, decodeStartTurn } from "../service/inputs.ts";
 import { ACCEPTED_TURN, CREATED_SESSION } from "../service/kept-forms.ts";
-import type { AcceptedTurn, StopOutcome } from "../service/services.ts";
 import { APPROVAL_ROUTES } from "./approval-routes.ts";
 import { CODEX_ROUTES } from "./codex-routes.ts";
 import { eventDetailRoute, eventRoute } from "./event-route.ts";

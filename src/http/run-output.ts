@@ -13,7 +13,7 @@ import type { Answer, EdgeContext } from "./route.ts";
 import type { OpenStream } from "./streams.ts";
 
 /** Where the next reading goes on; of an answer that follows it comes behind the text, as a trailer. */
-export const NEXT_OFFSET = "Codexd-Next-Offset";
+const NEXT_OFFSET = "Codexd-Next-Offset";
 
 export interface RunOutputRequest {
   readonly runId: string;

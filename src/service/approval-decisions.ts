@@ -3,8 +3,8 @@
 // Invariants: nothing is changed for an answer that the kind does not take; of two who decide at once one does, and the
 // other hears what stands; a decision that could not be written is none.
 
-import { DecodeError } from "../base/decode.ts";
 import type { Clock } from "../base/clock.ts";
+import { DecodeError } from "../base/decode.ts";
 import { createLatch } from "../base/latch.ts";
 import { answerOf, decodeAnswer, shownAnswer, type Answer } from "../codex/server-answers.ts";
 import type { ApprovalRecord, DecideApprovalInput } from "../core/approvals.ts";

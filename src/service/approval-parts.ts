@@ -10,8 +10,7 @@ import type { ApprovalPart, ApprovalRecord } from "../core/approvals.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { BesideSpec } from "../store/types.ts";
-import { isLonger, shortList, shortMembers } from "./long-values.ts";
-import { cutText } from "./run-records.ts";
+import { cutText, isLonger, shortList, shortMembers } from "./long-values.ts";
 import type { CodexdStore } from "./tables.ts";
 
 type Question = Pick<ApprovalRecord, "params" | "command" | "cwd" | "permissions" | "questions" | "changes">;

@@ -4,7 +4,7 @@
 
 import type { ApprovalFacts, ApprovalRecord } from "../core/approvals.ts";
 import { CodexdError } from "../core/errors.ts";
-import type { EventDraft } from "../core/event.ts";
+import { messageLine, type EventDraft } from "../core/event.ts";
 import type { TurnRecord } from "../core/records.ts";
 
 /** The turn whose receipt lists an approval: of a sub-agent's it is the one that the sub-agent works for. */
@@ -48,7 +48,7 @@ export function requestedEvent(approval: ApprovalRecord, root: TurnName | null):
   return {
     level: "info",
     type: "approval.requested",
-    message: oneLine(`Codex asks: ${approval.summary}`),
+    message: messageLine(`Codex asks: ${approval.summary}`),
     detail: { ...detailOf(approval, root), method, command, cwd, allowedDecisions, expiresAt },
   };
 }
@@ -57,7 +57,7 @@ export function resolvedEvent(approval: ApprovalRecord, root: TurnName | null): 
   return {
     level: "info",
     type: "approval.resolved",
-    message: oneLine(`${decisionWords(approval)}: ${approval.summary}`),
+    message: messageLine(`${decisionWords(approval)}: ${approval.summary}`),
     detail: { ...detailOf(approval, root), rule: approval.rule },
   };
 }
@@ -67,7 +67,7 @@ export function orphanedEvent(approval: ApprovalRecord, root: TurnName | null): 
   return {
     level: "warn",
     type: "approval.orphaned",
-    message: oneLine(`nobody can answer any more (${orphanedBy}): ${approval.summary}`),
+    message: messageLine(`nobody can answer any more (${orphanedBy}): ${approval.summary}`),
     detail: { ...detailOf(approval, root), orphanedBy },
   };
 }
@@ -109,9 +109,4 @@ function detailOf(approval: ApprovalRecord, root: TurnName | null) {
   const detail = { approvalId, kind, summary, sessionId, threadId, turnId, itemId, decision, decidedBy };
   // Of a sub-agent's: so that the receipt of the turn that it works for can be read back from the journal.
   return root === null || root.turnId === turnId ? detail : { ...detail, rootTurnId: root.turnId };
-}
-
-/** What Codex says may hold line breaks, and a message never does. */
-function oneLine(text: string): string {
-  return text.replace(/\s*[\r\n]+\s*/g, " ");
 }

@@ -7,12 +7,13 @@
 import { isoTime, type Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
 import { createDeltaReader, deltaDetailJson } from "../codex/delta-line.ts";
-import { threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
+import { rootTurnIdOf, threadIdOf, toEvent, turnIdOf, type Notification } from "../codex/notifications.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Changes } from "../store/types.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { Approvals } from "./approvals.ts";
-import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import type { OpenTurn, TurnOutcome } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { NO_MARKS, type ReceiptMarks } from "./receipt-marks.ts";
 import { observe, outcomeStatus, ownTurnError, readUsageTotal } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
@@ -184,11 +185,6 @@ function isUnloading(method: string, { status }: Record<string, unknown>): boole
 /** A review is told of under the id that its answer names, and works in a turn of another, which alone is started. */
 function isReviewEntry(item: unknown): boolean {
   return isObject(item) && item["type"] === "enteredReviewMode";
-}
-
-function rootTurnIdOf(turn: unknown): string | null {
-  const rootTurnId = isObject(turn) ? turn["rootTurnId"] : undefined;
-  return typeof rootTurnId === "string" ? rootTurnId : null;
 }
 
 function readOutcome(turn: unknown): TurnOutcome {

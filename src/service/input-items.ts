@@ -1,8 +1,8 @@
 // The items of a turn's input: what each type takes, and what is refused before Codex sees it.
 //
-// Codex drops in silence, or tells the model alone, what it cannot use (CODEX §3.1): a misspelt member, a file that is
-// not there, an image that is none. Whoever sent it is told here. Deliberately open to types that a later Codex may
-// know: those pass as they are. Invariant: an error names the item and the member.
+// Codex drops in silence, or tells the model alone, what it cannot use: a misspelt member, a file that is not there,
+// an image that is none. Whoever sent it is told here. Deliberately open to types that a later Codex may know: those
+// pass as they are. Invariant: an error names the item and the member.
 
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";

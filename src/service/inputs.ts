@@ -12,8 +12,6 @@ import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy } from "../core/re
 import type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
 import { INPUT_ITEM_SCHEMA } from "./input-items.ts";
 
-export type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
-
 const namedPolicy = either(word, anyObject, "a policy's name or an object");
 
 export const approvalPolicy: Decoder<ApprovalPolicy> = described(

@@ -6,6 +6,7 @@
 // a record that is gone is not made again.
 
 import { isObject } from "../base/decode.ts";
+import { RecentMap } from "../base/recent-map.ts";
 import { noteItemCompleted } from "../codex/turn-items.ts";
 import type { ApprovalReceipt } from "../core/approvals.ts";
 import type { EventDetail, EventDraft } from "../core/event.ts";
@@ -33,9 +34,9 @@ interface LateTurn {
 }
 
 export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number): LateTurns {
-  const kept = new Map<string, LateTurn>();
+  const kept = new RecentMap<string, LateTurn>(most);
   /** The keys of the turns that list them, by their own ids. */
-  const undecided = new Map<string, string>();
+  const undecided = new RecentMap<string, string>(most);
 
   /** One that is decided is kept on: a decision that could not be told to Codex any more becomes none. */
   const decide = ({ approvalId, decision, decidedBy }: EventDetail): Changes<CodexdTables> | undefined => {
@@ -52,19 +53,13 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
   return {
     keep(ended, running, asked) {
       const { threadId, turnId } = ended;
-      for (const approvalId of asked) {
-        undecided.set(approvalId, turnKey(ended));
-        const [oldest] = undecided.keys();
-        if (undecided.size > most && oldest !== undefined) undecided.delete(oldest);
-      }
+      for (const approvalId of asked) undecided.set(approvalId, turnKey(ended));
       if (running.size === 0 || threadId === null || turnId === null) return;
       const key = turnKey(ended);
       const isCut = store.tables.turn.get(key)?.beside?.includes("result") === true;
       const whole = isCut ? ended : undefined;
-      if (whole !== undefined) forgetWhole(kept.values());
+      if (whole !== undefined) forgetWhole(kept.entries());
       kept.set(nameOf(threadId, turnId), { key, running: new Map(running), whole });
-      const [oldest] = kept.keys();
-      if (kept.size > most && oldest !== undefined) kept.delete(oldest);
     },
 
     changes({ type, detail }) {
@@ -98,8 +93,8 @@ export function createLateTurns(store: Pick<CodexdStore, "tables">, most: number
 }
 
 /** Makes room for one more: the oldest keeps what its record says already. */
-function forgetWhole(late: Iterable<LateTurn>): void {
-  const whole = [...late].filter((turn) => turn.whole !== undefined);
+function forgetWhole(late: Iterable<[string, LateTurn]>): void {
+  const whole = [...late].flatMap(([, turn]) => (turn.whole === undefined ? [] : [turn]));
   const [oldest] = whole;
   if (oldest !== undefined && whole.length >= LIMITS.lateWholeTurnsKept) oldest.whole = undefined;
 }

@@ -5,7 +5,7 @@
 // be speaking is silence called `stalled`.
 
 import type { TurnLiveness } from "../core/records.ts";
-import type { OpenTurn } from "./open-turns.ts";
+import type { OpenTurn } from "./open-turn.ts";
 
 type Watched = Pick<OpenTurn, "phase" | "receipt" | "progressMonotonicMs">;
 

@@ -25,3 +25,9 @@ export function shortList<T>(values: readonly T[], bytes: number): readonly T[] 
     return true;
   });
 }
+
+/** The text up to `bytesMax` bytes of UTF-8, without a part of a character. */
+export function cutText(text: string, bytesMax: number): string {
+  if (text.length <= bytesMax / 3 || Buffer.byteLength(text) <= bytesMax) return text;
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, bytesMax), { stream: true });
+}

@@ -5,6 +5,7 @@
 
 import { DecodeError, described, mismatch, type Decoder } from "../base/decode.ts";
 import { IMAGE_HEAD_BYTES, imageTypeOf } from "../core/image-types.ts";
+import { checkBase64 } from "../core/input-fields.ts";
 
 const HINTS = {
   image: 'send a data: URL, a file as {"type": "localImage", "path": …}, or an upload by its uploadId',
@@ -25,20 +26,12 @@ export function dataUrl(kind: keyof typeof HINTS): Decoder<string> {
       throw mismatch(path, value, `a data: URL of the form data:${kind}/…;base64,…`);
     }
     const text = value.slice(comma + 1);
-    if (!isBase64(text)) {
-      throw new DecodeError(path, "must be base64 with its padding and without line breaks (`base64 -w0 FILE`)");
-    }
+    if (text === "") throw new DecodeError(path, "holds nothing behind its comma");
+    checkBase64(text, path);
     const head = Buffer.from(text.slice(0, Math.ceil(IMAGE_HEAD_BYTES / 3) * 4), "base64");
     if (kind === "image" && imageTypeOf(head) === null) {
       throw new DecodeError(path, "must hold a PNG, JPEG, GIF or WebP image, and its bytes do not begin like one");
     }
     return value;
   }, { type: "string", pattern: `^data:${kind}/` });
-}
-
-/** Without a pattern over the whole, which would overflow the stack of the engine on a text of megabytes. */
-function isBase64(text: string): boolean {
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  const body = text.slice(0, text.length - padding);
-  return body !== "" && text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(body);
 }

@@ -5,6 +5,7 @@
 // approval then only lacks what the item would have told.
 
 import { isObject } from "../base/decode.ts";
+import { RecentMap } from "../base/recent-map.ts";
 
 export interface OpenItems {
   /** Takes an item that has begun; one that nobody is asked about is not kept. The item must not change any more. */
@@ -26,15 +27,11 @@ const ASKED_ABOUT: ReadonlySet<unknown> = new Set(["fileChange", "commandExecuti
 
 /** Keeps the `kept` items that have begun last. */
 export function createOpenItems(kept: number): OpenItems {
-  const items = new Map<string, OpenItem>();
+  const items = new RecentMap<string, OpenItem>(kept);
   return {
     begun(threadId, turnId, item) {
       if (!isObject(item) || typeof item["id"] !== "string" || !ASKED_ABOUT.has(item["type"])) return;
-      const key = keyOf(threadId, item["id"]);
-      items.delete(key);
-      items.set(key, { threadId, turnId, item });
-      const [oldest] = items.keys();
-      if (items.size > kept && oldest !== undefined) items.delete(oldest);
+      items.set(keyOf(threadId, item["id"]), { threadId, turnId, item });
     },
     ended(threadId, turnId, item) {
       if (!isObject(item) || typeof item["id"] !== "string") return;
@@ -43,7 +40,7 @@ export function createOpenItems(kept: number): OpenItems {
       if (items.get(key)?.turnId === turnId) items.delete(key);
     },
     turnEnded(threadId, turnId) {
-      for (const [key, open] of items) {
+      for (const [key, open] of items.entries()) {
         if (open.threadId === threadId && open.turnId === turnId) items.delete(key);
       }
     },

@@ -8,9 +8,9 @@ import { isoTime, type Clock } from "../base/clock.ts";
 import type { EventDraft } from "../core/event.ts";
 import { createId, type UuidSource } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
+import { turnMarkId } from "../core/receipt-mark.ts";
 import { turnKey, type SessionRecord, type TokenUsage, type TurnLiveness, type TurnRecord } from "../core/records.ts";
 import type { AcceptedTurn } from "../core/requests.ts";
-import { turnMarkId } from "../core/receipt-mark.ts";
 import type { Changes } from "../store/types.ts";
 import type { Keeping } from "./idempotency.ts";
 import { createLateTurns } from "./late-turns.ts";
@@ -22,8 +22,6 @@ import type { CodexdStore, CodexdTables } from "./tables.ts";
 import { createTally, type Tally } from "./tally.ts";
 import { createThreadUsages } from "./thread-usages.ts";
 import { acceptedTurn, endedTurn, finishedEvent, idsOf, sessionAfter, startedTurn } from "./turn-records.ts";
-
-export type { OpenTurn, SessionChange, TurnOutcome, TurnPhase } from "./open-turn.ts";
 
 export type EndingListener = (turn: OpenTurn, outcome: TurnOutcome) => void;
 

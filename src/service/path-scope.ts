@@ -6,7 +6,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { errorCode } from "../store/disk.ts";
+import { errorCode } from "../base/error-code.ts";
 
 export interface PathScope {
   holds(candidate: string): boolean;

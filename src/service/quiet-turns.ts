@@ -1,15 +1,16 @@
 // The open turns as the watch of quiet work sees them, and what becomes of one that was quiet for too long.
 //
-// Deliberately not when (stall-watch.ts) and not how it is ended (turn-stop.ts). Invariants: a turn that
-// waits for a person is never told of; one that was ended for its silence says so in its receipt, unless it has ended
-// by itself after all, or somebody else had asked for its end before.
+// Deliberately not when (stall-watch.ts) and not how it is ended (turn-stop.ts). Invariants: a turn that waits for a
+// person is never told of; one that was ended for its silence says so in its receipt, unless it has ended by itself
+// after all, or somebody else had asked for its end before.
 
+import type { Logger } from "../base/log.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventDraft } from "../core/event.ts";
-import type { Logger } from "../base/log.ts";
 import type { AppServerGate } from "./app-server.ts";
 import { activityOf, type Activity } from "./liveness.ts";
-import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import type { OpenTurn } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { Quiet } from "./stall-watch.ts";
 import type { CodexdStore } from "./tables.ts";

@@ -4,11 +4,11 @@
 // the executor neither answers nor heeds its signal; nothing that comes after the end is taken.
 
 import { sleep, type Clock, type Timer } from "../base/clock.ts";
-import { createDeferred } from "../base/deferred.ts";
 import { isObject } from "../base/decode.ts";
+import { createDeferred } from "../base/deferred.ts";
 import type { Logger } from "../base/log.ts";
 import { errorMessage } from "../core/errors.ts";
-import type { EventDraft } from "../core/event.ts";
+import { messageLine, type EventDraft } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED } from "../core/processes.ts";
 import {
@@ -16,9 +16,9 @@ import {
 } from "../core/runs.ts";
 import type { OutputFile } from "../store/output-file.ts";
 import type { RunFiles } from "../store/run-files.ts";
-import { failure, readOutcome, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
-import { createRunPulse, type RunPulse } from "./run-liveness.ts";
 import { NO_MARKS, type ReceiptMarks } from "./receipt-marks.ts";
+import { createRunPulse, type RunPulse } from "./run-liveness.ts";
+import { failure, readOutcome, runEvent, type RunEnd, type StoredRequest } from "./run-records.ts";
 import { runState, type RunState } from "./run-state.ts";
 import { createRunWork } from "./run-work.ts";
 import type { CodexdStore } from "./tables.ts";
@@ -193,7 +193,7 @@ function itemEvent(
   run: RunRecord, printed: string, item: Record<string, unknown>, threadId: string | null,
 ): EventDraft {
   const kind = typeof item["type"] === "string" ? item["type"] : "item";
-  return runEvent("run.item", `${kind} ${printed.slice("item.".length)}`.replaceAll("\n", " "), run, {
+  return runEvent("run.item", messageLine(`${kind} ${printed.slice("item.".length)}`), run, {
     threadId, itemId: item["id"] ?? null, itemEvent: printed, item,
   });
 }

@@ -5,13 +5,14 @@
 
 import { isObject } from "../base/decode.ts";
 import { errorMessage } from "../core/errors.ts";
-import type { EventDetail, EventDraft, EventLevel, EventType } from "../core/event.ts";
+import { messageLine, type EventDetail, type EventDraft, type EventLevel, type EventType } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
 import { NO_WORK, type WorkReceipt } from "../core/records.ts";
 import type {
   CodexExecRequest, RunInvocation, RunOutcome, RunRecord, RunResult, RunStatus, StartRunInput,
 } from "../core/runs.ts";
+import { cutText } from "./long-values.ts";
 
 /** A request as it lies beside the line: all that the executor is asked for. */
 export type StoredRequest = Omit<StartRunInput, "sessionId" | "metadata" | "waitMs"> & { readonly cwd: string };
@@ -141,7 +142,7 @@ export function endedEvent(record: RunRecord, end: RunEnd): EventDraft {
     survived: end.stop.survived,
     lostOutputBytes: end.lostBytes,
   };
-  const message = `run ${end.status}${why}${lost}`.replaceAll("\n", " ");
+  const message = messageLine(`run ${end.status}${why}${lost}`);
   return { ...runEvent(END_TYPES[end.status], message, record, detail), level: END_LEVELS[end.status] };
 }
 
@@ -200,12 +201,6 @@ function isText(value: unknown): boolean {
 /** For an executor that has thrown, or has given what no record can hold. */
 export function failure(message: string): RunOutcome {
   return { ok: false, error: { message, reason: "executor_error" } };
-}
-
-/** The text up to `bytesMax` bytes of UTF-8, without a part of a character. */
-export function cutText(text: string, bytesMax: number): string {
-  if (text.length <= bytesMax / 3 || Buffer.byteLength(text) <= bytesMax) return text;
-  return new TextDecoder().decode(Buffer.from(text).subarray(0, bytesMax), { stream: true });
 }
 
 function cutOrNull(text: string | null, bytesMax: number): string | null {

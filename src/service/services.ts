@@ -6,18 +6,15 @@ import type { ApprovalRecord, ApprovalStatus, DecideApprovalInput } from "../cor
 import type { CodexdEvent, EventBatch, EventEntry, EventGap } from "../core/event.ts";
 import type { StopReport } from "../core/processes.ts";
 import type { ChildState, Page, SessionRecord, TurnRecord } from "../core/records.ts";
-import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
 import type {
   AcceptedTurn, CreateSessionInput, ForkThreadInput, ListQuery, ReviewThreadInput, RpcInput, StartTurnInput,
   StopOutcome, ThreadListQuery, TurnStopOutcome, UploadRecord,
 } from "../core/requests.ts";
+import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
+import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { IdempotencyService, Keeping } from "./idempotency.ts";
 import type { BegunWork, CreatedSession } from "./kept-forms.ts";
 import type { MetricsService } from "./metrics.ts";
-import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
-
-export type { AcceptedTurn, ListQuery, StopOutcome, TurnStopOutcome } from "../core/requests.ts";
-export { RUN_STREAMS, type RunStream } from "../core/runs.ts";
 
 export interface Services {
   readonly sessions: SessionService;
@@ -35,18 +32,40 @@ export interface Services {
 }
 
 export interface SessionService {
-  /** `created` is false when `threadId` named an active session, which is given back as it is. */
+  /**
+   * `created` is false when `threadId` named an active session, which is given back as it is.
+   *
+   * @throws (rejects) {CodexdError} what `AppServerGate.ready` throws, `app_server_error`, `session_exists` when more
+   *   than `threadId` is said of such a session, `thread_locked`, `storage_full`; {DecodeError} for `cwd`.
+   */
   create(input: CreateSessionInput, keeping?: Keeping<CreatedSession>): Promise<CreatedSession>;
   list(query: ListQuery & { status: string | null; purpose: string | null }): Promise<Page<SessionRecord>>;
+  /** Of the recent events those that are the session's. @throws (rejects) {CodexdError} `not_found`. */
   get(sessionId: string): Promise<{ session: SessionRecord; recentEvents: readonly CodexdEvent[] }>;
+  /** As `interrupt`, and the session takes no turns any more; one that is closed is given back as it is. */
   close(sessionId: string): Promise<StopOutcome>;
+  /**
+   * Ends the turn that runs, those that wait, and the commands that they have left running.
+   *
+   * @throws (rejects) {CodexdError} `not_found`; `timeout` when the turn still runs after `LIMITS.interruptMs`.
+   */
   interrupt(sessionId: string): Promise<StopOutcome>;
 }
 
 export interface TurnService {
-  /** `signal` aborts the waiting, never the turn. */
+  /**
+   * Starts a turn, steers the one that runs, or queues it, as the input says. `signal` aborts the waiting, never the
+   * turn.
+   *
+   * @throws (rejects) {CodexdError} what `StartTurn` throws, `not_found`, `turn_in_progress`, `turn_mismatch`,
+   *   `too_many_turns`; {DecodeError} for a field.
+   */
   start(input: StartTurnInput, signal?: AbortSignal, keeping?: Keeping<AcceptedTurn>): Promise<AcceptedTurn>;
-  /** By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end. */
+  /**
+   * By `turnId` or `submissionId`. With `waitMs` above 0 waits that long at most for the turn's end.
+   *
+   * @throws (rejects) {CodexdError} `not_found`, as `interrupt` does.
+   */
   get(id: string, waitMs: number, signal?: AbortSignal, waitFor?: TurnWait): Promise<TurnRecord>;
   list(query: ListQuery & { sessionId: string | null; status: string | null }): Promise<Page<TurnRecord>>;
   /** Ends a turn that runs or waits, and no other of its session; one that has ended is given back as it is. */

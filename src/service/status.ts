@@ -10,14 +10,13 @@ import { runSummary } from "../core/runs.ts";
 import type { ServiceStatus, StatusSnapshot } from "../core/status.ts";
 import type { AppServerGate } from "./app-server.ts";
 import type { Compat } from "./compat.ts";
-import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import type { OpenTurn } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { countKept } from "./retention.ts";
 import type { Runs } from "./runs.ts";
 import type { StatusService } from "./services.ts";
 import { toldSession } from "./session-parts.ts";
 import type { CodexdStore } from "./tables.ts";
-
-export type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
 
 export interface StatusOptions {
   readonly config: CodexdConfig;

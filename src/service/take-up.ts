@@ -9,6 +9,7 @@
 import { isoTime, sleep, type Clock } from "../base/clock.ts";
 import { isObject } from "../base/decode.ts";
 import { threadResumeParams } from "../codex/methods.ts";
+import { rootTurnIdOf } from "../codex/notifications.ts";
 import { readResumedTurns, readTurnsPage, turnsListParams, type ToldTurn } from "../codex/turn-history.ts";
 import { knownIds } from "../codex/turn-items.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
@@ -16,10 +17,11 @@ import { LIMITS } from "../core/limits.ts";
 import type { AppServerGate, RunningAppServer } from "./app-server.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Interrupts } from "./interrupts.ts";
-import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import type { OpenTurn, TurnOutcome } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { observe, outcomeStatus, ownTurnError } from "./receipts.ts";
-import type { CodexdStore } from "./tables.ts";
 import { requireWholeSession } from "./session-parts.ts";
+import type { CodexdStore } from "./tables.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
 
 export interface TakeUp {
@@ -103,7 +105,7 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
     const { turnId, submissionId } = record;
     if (turnId !== null) {
       // A review that runs stands in the history as the turn inside of it.
-      const inner = (told: ToldTurn): boolean => told.status === IN_PROGRESS && told.turn["rootTurnId"] === turnId;
+      const inner = (told: ToldTurn): boolean => told.status === IN_PROGRESS && rootTurnIdOf(told.turn) === turnId;
       return turns.find((told) => told.turnId === turnId) ?? turns.find(inner);
     }
     const marked = turns.find(({ clientIds }) => submissionId !== null && clientIds.includes(submissionId));
@@ -146,7 +148,7 @@ export function createTakeUp(options: TakeUpOptions): TakeUp {
   /** Another client may have begun a turn in the place of one that has ended. */
   const adoptNewest = (sessionId: string, threadId: string, [newest]: readonly ToldTurn[]): void => {
     if (newest?.status !== IN_PROGRESS || open.ofSession(sessionId) !== undefined || isKnown(newest.turnId)) return;
-    const root = newest.turn["rootTurnId"] ?? newest.turnId;
+    const root = rootTurnIdOf(newest.turn) ?? newest.turnId;
     const session = requireSession(store, sessionId);
     // What runs inside of another turn would never be told to have ended.
     if (session.status === "active" && root === newest.turnId) open.adopt(session, threadId, newest.turnId);

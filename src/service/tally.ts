@@ -17,7 +17,7 @@ export interface ApprovalCount {
   readonly count: number;
 }
 
-/** What is counted since the process started; whoever sees it happen adds one. */
+/** One for the whole process, shared by all who add to it. */
 export interface Tally {
   readonly turns: Record<OutcomeStatus, number>;
   readonly runs: Record<EndedRunStatus, number>;

@@ -7,8 +7,9 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { isObject } from "../base/decode.ts";
-import { policyOf, sandboxModeOf, type TurnOverrides } from "../codex/methods.ts";
+import { policyOf, sandboxModeOf } from "../codex/methods.ts";
 import type { SessionRecord } from "../core/records.ts";
+import type { TurnOverrides } from "../core/requests.ts";
 import { overridesChange } from "./turn-overrides.ts";
 
 /** The session with what `thread/settings/updated` tells; undefined where that is nothing new. */

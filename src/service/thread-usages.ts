@@ -3,6 +3,7 @@
 // Only a help, never the truth: what was dropped, or counted in an earlier life of codexd, is guessed out of the turn's
 // own events (receipts.ts). Invariant: it does not grow with the number of threads that there have been.
 
+import { RecentMap } from "../base/recent-map.ts";
 import type { TokenUsage } from "../core/records.ts";
 
 export interface ThreadUsages {
@@ -14,15 +15,11 @@ export interface ThreadUsages {
 
 /** Keeps the `kept` threads that were noted last. */
 export function createThreadUsages(kept: number): ThreadUsages {
-  const totals = new Map<string, TokenUsage>();
+  const totals = new RecentMap<string, TokenUsage>(kept);
   return {
     of: (threadId) => totals.get(threadId ?? ""),
     note(threadId, total) {
-      if (threadId === null || total === undefined) return;
-      totals.delete(threadId);
-      totals.set(threadId, total);
-      const [oldest] = totals.keys();
-      if (totals.size > kept && oldest !== undefined) totals.delete(oldest);
+      if (threadId !== null && total !== undefined) totals.set(threadId, total);
     },
   };
 }

@@ -3,9 +3,9 @@
 // Pure: when they count is open-turns.ts's, which takes them over when Codex has accepted the turn. Invariant: what a
 // turn does not name stays as it is.
 
-import { sandboxModeOf, type TurnOverrides } from "../codex/methods.ts";
-import type { StartTurnInput } from "./inputs.ts";
-import type { SessionChange } from "./open-turns.ts";
+import { sandboxModeOf } from "../codex/methods.ts";
+import type { StartTurnInput, TurnOverrides } from "../core/requests.ts";
+import type { SessionChange } from "./open-turn.ts";
 
 /** The settings that a turn brings along; those that it does not are undefined. */
 export function overridesOf(input: StartTurnInput): TurnOverrides {

@@ -6,16 +6,17 @@
 // after the other; a turn that could not be submitted because the child or the disk had gone keeps its place.
 
 import type { Clock, Timer } from "../base/clock.ts";
-import type { InputItem, TurnOverrides } from "../codex/methods.ts";
+import type { InputItem } from "../codex/methods.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
-import type { AcceptedTurn } from "../core/requests.ts";
+import type { AcceptedTurn, TurnOverrides } from "../core/requests.ts";
 import type { AppServerGate } from "./app-server.ts";
 import { requireDirectory } from "./directories.ts";
 import type { Keeping } from "./idempotency.ts";
 import type { InputItems } from "./input-items.ts";
-import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import type { OpenTurn, TurnOutcome } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { CodexdStore } from "./tables.ts";
 import { requireSession } from "./threads.ts";

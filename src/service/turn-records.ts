@@ -3,10 +3,10 @@
 // Deliberately not when any of it is written (open-turns.ts, recovery.ts). Invariant: how a turn has ended is said in
 // one way, whoever has seen it end.
 
-import type { EventLevel } from "../core/event.ts";
+import { messageLine, type EventLevel } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { AcceptedTurn } from "../core/requests.ts";
 import { NO_WORK, type SessionRecord, type TurnError, type TurnRecord, type TurnStatus } from "../core/records.ts";
+import type { AcceptedTurn } from "../core/requests.ts";
 import { receiptFields, type OutcomeStatus, type Receipt } from "./receipts.ts";
 import { readStructuredOutput } from "./structured-output.ts";
 
@@ -38,7 +38,7 @@ export function finishedEvent(record: TurnRecord, status: TurnStatus) {
   return {
     level,
     type: "turn.finished" as const,
-    message: `turn ${status}${why}`.replaceAll("\n", " "),
+    message: messageLine(`turn ${status}${why}`),
     detail: { ...idsOf(record), turnId, status, finalMessage, error },
   };
 }

@@ -4,11 +4,13 @@
 // Codex is asked, and Codex is asked once, so that no crash can run a turn twice or lose one that was accepted.
 
 import { DecodeError } from "../base/decode.ts";
-import { readTurnId, turnStartParams, type InputItem, type TurnOverrides } from "../codex/methods.ts";
+import { readTurnId, turnStartParams, type InputItem } from "../codex/methods.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
+import type { TurnOverrides } from "../core/requests.ts";
 import type { RunningAppServer } from "./app-server.ts";
 import type { Interrupts } from "./interrupts.ts";
-import type { OpenTurn, OpenTurns, TurnOutcome } from "./open-turns.ts";
+import type { OpenTurn, TurnOutcome } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { ownTurnError } from "./receipts.ts";
 import type { SessionIndex } from "./session-index.ts";
 import { refusalOf, type Threads } from "./threads.ts";
@@ -89,7 +91,7 @@ export function createTurnStart(options: TurnStartOptions): StartTurn {
   };
 }
 
-export const UNASKED: TurnOutcome = {
+const UNASKED: TurnOutcome = {
   status: "interrupted",
   error: ownTurnError("interrupted", "interrupted before Codex was asked"),
 };

@@ -6,7 +6,7 @@
 
 import { NOTHING_STOPPED, type StopReport } from "../core/processes.ts";
 import type { Interrupts } from "./interrupts.ts";
-import type { OpenTurn } from "./open-turns.ts";
+import type { OpenTurn } from "./open-turn.ts";
 import type { TurnLeftovers } from "./turn-leftovers.ts";
 import type { TurnQueue } from "./turn-queue.ts";
 import { idsOf } from "./turn-records.ts";

@@ -9,21 +9,21 @@ import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { NOTHING_STOPPED } from "../core/processes.ts";
 import { turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
-import type { AcceptedTurn } from "../core/requests.ts";
+import type { AcceptedTurn, StartTurnInput } from "../core/requests.ts";
 import { readApproval } from "./approval-parts.ts";
 import { requireDirectory } from "./directories.ts";
 import type { Keeping } from "./idempotency.ts";
 import type { InputItems } from "./input-items.ts";
-import type { StartTurnInput } from "./inputs.ts";
-import type { OpenTurn, OpenTurns } from "./open-turns.ts";
+import type { OpenTurn } from "./open-turn.ts";
+import type { OpenTurns } from "./open-turns.ts";
 import { readPage } from "./pages.ts";
 import type { TurnService } from "./services.ts";
-import type { CodexdStore } from "./tables.ts";
 import { readSession } from "./session-parts.ts";
+import type { CodexdStore } from "./tables.ts";
 import { refusalOf, requireSession, type Threads } from "./threads.ts";
 import { overridesChange, overridesOf } from "./turn-overrides.ts";
-import { acceptedTurn } from "./turn-records.ts";
 import type { TurnQueue } from "./turn-queue.ts";
+import { acceptedTurn } from "./turn-records.ts";
 import { closedError, type StartTurn } from "./turn-start.ts";
 import type { StopTurn } from "./turn-stop.ts";
 import type { WaitForTurn } from "./turn-wait.ts";
@@ -126,11 +126,8 @@ export function createTurns(options: TurnsOptions): TurnService {
     }
     const waiting = queue.find(id);
     if (waiting !== undefined) return { record: waiting.record, open: waiting };
-    const direct = store.tables.turn.get(id);
-    if (direct !== undefined) return { record: direct, open: undefined };
-    for (const record of store.tables.turn.newestFirst()) {
-      if (record.turnId === id) return { record, open: undefined };
-    }
+    const record = store.tables.turn.get(id) ?? store.tables.turn.getByOther(id);
+    if (record !== undefined) return { record, open: undefined };
     throw new CodexdError("not_found", `there is no turn ${JSON.stringify(id)}`);
   };
 

@@ -8,9 +8,10 @@
 import { constants } from "node:buffer";
 
 import { isObject } from "../base/decode.ts";
+import { errorCode } from "../base/error-code.ts";
 import { LIMITS } from "../core/limits.ts";
 import { isSeq, parseObject, isReadable, refuseNewer, STATE_VERSION } from "./daemon-state.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 import { findNewline } from "./line.ts";
 import { readPassingPieces } from "./line-reader.ts";
 import { Sharing } from "./sharing.ts";

@@ -3,8 +3,9 @@
 // Judges nothing: what damage means for a start is for journal-recovery.ts to say. Invariant: holds one piece of a
 // file at a time, however long the journal is.
 
+import { errorCode } from "../base/error-code.ts";
 import { ChangeFinder } from "./change-finder.ts";
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import { findNewline, parseLine, verifyLine, type LineChanges } from "./line.ts";
 import { readPassingPieces } from "./line-reader.ts";
 import { listSegments, type Segment } from "./segment.ts";

@@ -7,7 +7,8 @@
 
 import path from "node:path";
 
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import { errorCode } from "../base/error-code.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import type { Segment } from "./segment.ts";
 
 /** `cut` is a file that has become shorter, also when it has grown again since. */

@@ -2,8 +2,8 @@
 //
 // Only words and exit codes: nothing is tried again here.
 
+import { errorCode } from "../base/error-code.ts";
 import { EXIT, ExitError } from "../core/errors.ts";
-import { errorCode } from "./disk.ts";
 
 const NOT_REGULAR = "something that is no regular file stands in the place of a file of codexd's; move it away";
 const NOT_ALLOWED = "a file of codexd's is not this user's to read or to write; give it back with chown";

@@ -4,10 +4,11 @@
 //
 // Invariant: gives each event once, in the order of seqs, and only what has been published.
 
+import { errorCode } from "../base/error-code.ts";
 import type { CodexdEvent, EventBatch, EventEntry } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
 import { ChangeFinder } from "./change-finder.ts";
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import { findNewline, parseLine, plainEventBytes, readSeq, verifyLine } from "./line.ts";
 import { readPieces } from "./line-reader.ts";
 import type { RecentBatches } from "./recent-batches.ts";

@@ -3,10 +3,10 @@
 // Invariant: a segment goes only as a whole, with the details that lie beside its lines, and only when every
 // checkpoint stands for all of it.
 
+import { errorCode } from "../base/error-code.ts";
 import type { Logger } from "../base/log.ts";
 import { errorMessage } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import { errorCode } from "./disk.ts";
 import { segmentBytesOf, type Segment } from "./segment.ts";
 
 export interface RetentionOptions {

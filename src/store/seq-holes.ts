@@ -3,7 +3,8 @@
 // Not for damage, which recovery finds. A jump begins a segment, so the first lines are all that has to be read.
 // Invariant: only a whole line is believed, and a file that cannot be read tells of no hole: it never stops a start.
 
-import { errorCode, type Disk, type DiskFile } from "./disk.ts";
+import { errorCode } from "../base/error-code.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 import { findNewline, parseLine, verifyLine } from "./line.ts";
 import type { Segment } from "./segment.ts";
 import type { SeqHole } from "./types.ts";

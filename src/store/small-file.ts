@@ -3,8 +3,9 @@
 // Deliberately not for checkpoints and journals, whose size is their records'. Invariant: what stands in the place of
 // a file of codexd's never costs more memory than such a file may.
 
+import { errorCode } from "../base/error-code.ts";
 import { LIMITS } from "../core/limits.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import type { Disk } from "./disk.ts";
 
 /** Holds no JSON: whatever is so large was not written by codexd, and is as good as damaged. */
 const UNREADABLE = "";

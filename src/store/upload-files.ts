@@ -8,7 +8,8 @@
 import path from "node:path";
 
 import { assert } from "../base/assert.ts";
-import { errorCode, type Disk } from "./disk.ts";
+import { errorCode } from "../base/error-code.ts";
+import type { Disk } from "./disk.ts";
 import { openPrivateDirectory } from "./private-directory.ts";
 import { removeTemporaryFiles, replaceFile } from "./replace-file.ts";
 

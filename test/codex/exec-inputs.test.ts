@@ -32,8 +32,10 @@ test("a prompt is counted in characters, on both sides of Codex's limit", () => 
 });
 
 test("model and profile are words", () => {
-  for (const model of ["o3", "openai/gpt-5.2:high@x_y"]) assert.equal(pathOf({ model, profile: model }), "taken");
-  for (const model of ["--trust", "-", "a b", "a\nb", "", "a\0", "$(x)", "a=b", "x".repeat(201)]) {
+  const longest = "x".repeat(LIMITS.nameCharsMax);
+  const words = ["o3", "openai/gpt-5.2:high@x_y", longest];
+  for (const model of words) assert.equal(pathOf({ model, profile: model }), "taken");
+  for (const model of ["--trust", "-", "a b", "a\nb", "", "a\0", "$(x)", "a=b", `${longest}x`]) {
     assert.equal(pathOf({ model }), "model");
     assert.equal(pathOf({ profile: model }), "profile");
   }

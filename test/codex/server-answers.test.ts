@@ -8,12 +8,12 @@ import { DecodeError } from "../../src/base/decode.ts";
 import {
   answerOf, declineOf, decodeAnswer, isWithheld, shownAnswer, type Asked,
 } from "../../src/codex/server-answers.ts";
-import { readApproval } from "../../src/codex/server-requests.ts";
+import { readApprovalFacts } from "../../src/codex/server-requests.ts";
 import { APPROVAL_DECISIONS } from "../../src/core/approvals.ts";
 import { SERVER_REQUESTS, type CapturedRequest } from "../support/server-requests.ts";
 
 function asked({ method, params }: Pick<CapturedRequest, "method" | "params">, more = {}): Asked {
-  const facts = readApproval(method, { ...params, ...more }, undefined);
+  const facts = readApprovalFacts(method, { ...params, ...more }, undefined);
   assert.ok(facts !== undefined);
   return { ...facts, method, params: { ...params, ...more } };
 }

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { readApproval } from "../../src/codex/server-requests.ts";
+import { readApprovalFacts } from "../../src/codex/server-requests.ts";
 import { parseApprovalRules } from "../../src/core/approval-rules.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { SessionRecord } from "../../src/core/records.ts";
@@ -31,7 +31,7 @@ function isMatch(rule: Members, facts: Judged, session?: SessionRecord): boolean
 type Request = Pick<CapturedRequest, "method" | "params"> & Partial<CapturedRequest>;
 
 function asked({ method, params, item }: Request): Judged {
-  const facts = readApproval(method, params, item ?? undefined);
+  const facts = readApprovalFacts(method, params, item ?? undefined);
   assert.ok(facts !== undefined);
   return { ...facts, params };
 }

@@ -68,7 +68,7 @@ test("an upload's data is base64, whatever is left over at its end", () => {
   const data = Buffer.from("x").toString("base64");
   assert.equal(decodeUpload({ sessionId: "s", data, mediaType: "image/webp" }, "").mediaType, "image/webp");
   const url = "data:image/png;base64,eA==";
-  for (const wrong of ["x", "eA=", "eA", "eA==\n", "e A=", "eA==eA==", "====", "é===", "eHh4=", url]) {
+  for (const wrong of ["x", "eA=", "eA", "eA==\n", "e A=", "eA==eA==", "====", "é===", "eHh4=", "-_-_", url]) {
     refused(decodeUpload, { sessionId: "s", data: wrong }, "data", /base64 with its padding/);
   }
   refused(decodeUpload, { sessionId: "s", data: 1 }, "data", /a file as base64/);

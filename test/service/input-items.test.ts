@@ -89,9 +89,10 @@ test("a data: URL must hold what Codex can read", () => {
     assert.match(url(`${head}R0lGODlh`), /of the form data:image\/…;base64,…/, head);
   }
   assert.match(url(`data:image/gif;${"x".repeat(300)};base64,R0lGODlh`), /of the form/);
-  for (const text of ["", "=", "R0lG\nODlh", "R0lGODl", "R0l=ODlh", "R0lGOD_-", "R0lGOD==="]) {
+  for (const text of ["=", "R0lG\nODlh", "R0lGODl", "R0l=ODlh", "R0lGOD_-", "R0lGOD==="]) {
     assert.match(url(`data:image/gif;base64,${text}`), /base64 with its padding/, text);
   }
+  assert.match(url("data:image/gif;base64,"), /holds nothing/);
   assert.match(url("data:image/png;base64,aGk="), /must hold a PNG, JPEG, GIF or WebP/);
   const loud = "DATA:IMAGE/GIF;name=a;BASE64,R0lGODlh";
   assert.equal(taken({ type: "image", url: loud })[0]?.["url"], loud);

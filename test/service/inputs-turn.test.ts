@@ -6,8 +6,8 @@ import { test } from "node:test";
 
 import { DecodeError } from "../../src/base/decode.ts";
 import { LIMITS } from "../../src/core/limits.ts";
+import type { StartTurnInput } from "../../src/core/requests.ts";
 import { inputItems } from "../../src/service/input-items.ts";
-import type { StartTurnInput } from "../../src/service/inputs.ts";
 import { createServiceRig } from "../support/service-rig.ts";
 
 const MOST = LIMITS.inputTextCharsMax;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import type { StartTurnInput } from "../../src/service/inputs.ts";
+import type { StartTurnInput } from "../../src/core/requests.ts";
 import { settle } from "../support/fake-clock.ts";
 import { createServiceRig, type ServiceRig } from "../support/service-rig.ts";
 import { makeTempDir } from "../support/temp-dir.ts";

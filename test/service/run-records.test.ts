@@ -7,9 +7,10 @@ import { test } from "node:test";
 import { LIMITS } from "../../src/core/limits.ts";
 import { NO_WORK } from "../../src/core/records.ts";
 import { runSummary, type RunInvocation, type RunRecord } from "../../src/core/runs.ts";
+import { cutText } from "../../src/service/long-values.ts";
 import { createRunQueue } from "../../src/service/run-queue.ts";
 import {
-  cutText, endedEvent, endedRecord, hasWholePrompt, ownEnd, queuedRecord, readOutcome, withWhole, type RunEnd,
+  endedEvent, endedRecord, hasWholePrompt, ownEnd, queuedRecord, readOutcome, withWhole, type RunEnd,
 } from "../../src/service/run-records.ts";
 import { makeResult } from "../support/run-rig.ts";
 

@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { OpenTurn } from "../../src/service/open-turns.ts";
-import { createTurnWait } from "../../src/service/turn-wait.ts";
-import { createWorkGate } from "../../src/service/work-gate.ts";
 import { createLatch } from "../../src/base/latch.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
+import type { OpenTurn } from "../../src/service/open-turn.ts";
+import { createTurnWait } from "../../src/service/turn-wait.ts";
+import { createWorkGate } from "../../src/service/work-gate.ts";
 import { createFakeInbox } from "../support/fake-inbox.ts";
 import { makeTurn } from "../support/fake-services.ts";
 import { createManualClock } from "../support/manual-clock.ts";

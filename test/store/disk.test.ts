@@ -6,7 +6,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 
-import { errorCode, mayPass, nodeDisk } from "../../src/store/disk.ts";
+import { errorCode } from "../../src/base/error-code.ts";
+import { mayPass, nodeDisk } from "../../src/store/disk.ts";
 import { makeTempDir } from "../support/temp-dir.ts";
 
 test("files are 0600 and directories 0700, also those that were open before", async (t) => {

@@ -6,16 +6,16 @@ import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
 import type { ApprovalRecord } from "../../src/core/approvals.ts";
 import type { CodexdConfig } from "../../src/core/config.ts";
 import { CodexdError } from "../../src/core/errors.ts";
-import { runSummary, type RunRecord, type StartRunInput } from "../../src/core/runs.ts";
 import type { CodexdEvent } from "../../src/core/event.ts";
 import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
-import type { CreateSessionInput, StartTurnInput } from "../../src/service/inputs.ts";
+import type { AcceptedTurn, StartTurnInput, StopOutcome, UploadMediaType } from "../../src/core/requests.ts";
+import { runSummary, type RunRecord, type RunStream, type StartRunInput } from "../../src/core/runs.ts";
+import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/core/status.ts";
 import type { MetricFamily } from "../../src/service/metrics.ts";
 import type {
-  AcceptedTurn, ApprovalService, ChildService, CodexService, ListQuery, RunOutput, RunService, RunStream, Services,
-  SessionService, StatusService, StopOutcome, ThreadService, TurnService, TurnWait, UploadService,
+  ApprovalService, ChildService, CodexService, RunOutput, RunService, Services, SessionService, StatusService,
+  ThreadService, TurnService, TurnWait, UploadService,
 } from "../../src/service/services.ts";
-import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/service/status.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
 import { FakeIdempotency } from "./fake-idempotency.ts";
 
@@ -105,11 +105,11 @@ export class FakeServices implements Services {
   }
 
   readonly sessions: SessionService = {
-    create: async (input: CreateSessionInput) => {
+    create: async (input) => {
       this.#note("sessions.create", input);
       return { session: this.session, created: this.created };
     },
-    list: async (query: ListQuery & { status: string | null; purpose: string | null }) => {
+    list: async (query) => {
       this.#note("sessions.list", query);
       return { records: [this.session], nextCursor: this.nextCursor };
     },
@@ -138,7 +138,7 @@ export class FakeServices implements Services {
       if (waitMs > 0) await this.#held(signal);
       return this.turn;
     },
-    list: async (query: ListQuery & { sessionId: string | null; status: string | null }) => {
+    list: async (query) => {
       this.#note("turns.list", query);
       return { records: [this.turn], nextCursor: this.nextCursor };
     },
@@ -208,8 +208,8 @@ export class FakeServices implements Services {
     create: async ({ sessionId, mediaType, bytes }) => {
       this.#note("uploads.create", { sessionId, mediaType, bytes: bytes.length });
       return {
-        uploadId: "upl_1", sessionId, path: "/state/uploads/ses_1/upl_1.png", mediaType: mediaType ?? "image/png",
-        bytes: bytes.length, createdAt: "2025-01-02T03:04:05.678Z",
+        uploadId: "upl_1", sessionId, path: "/state/uploads/ses_1/upl_1.png", bytes: bytes.length,
+        mediaType: (mediaType ?? "image/png") as UploadMediaType, createdAt: "2025-01-02T03:04:05.678Z",
       };
     },
   };
@@ -224,7 +224,7 @@ export class FakeServices implements Services {
       this.#note("runs.get", runId);
       return this.run;
     },
-    list: async (query: ListQuery & { status: string | null }) => {
+    list: async (query) => {
       this.#note("runs.list", query);
       return { records: [runSummary(this.run)], nextCursor: this.nextCursor };
     },

@@ -5,7 +5,7 @@
 
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { errorCode } from "../../src/store/disk.ts";
+import { errorCode } from "../../src/base/error-code.ts";
 import { findLiving } from "./living-processes.ts";
 
 /** @param directories absolute; who has one of them in its command line, or as a fake Codex's place, is killed. */

@@ -6,9 +6,9 @@
 import { chmodSync, copyFileSync, linkSync, mkdirSync, readdirSync, watch, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
-import { errorCode } from "../../src/store/disk.ts";
 import type { Seeded } from "../../scripts/seeded.ts";
+import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
+import { errorCode } from "../../src/base/error-code.ts";
 import { spawnDaemon, type Daemon } from "./daemon.ts";
 import { fakeCodexEnv, FAKE_CODEX_PATH } from "./fake-codex.ts";
 import { readJournal, type Journal } from "./journal-reader.ts";
