@@ -7,8 +7,8 @@ import path from "node:path";
 
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
-import type { AppServerClientFactory } from "./child/adapter.ts";
 import { connectAdapter } from "./child/adapter-connection.ts";
+import type { AppServerClientFactory } from "./child/adapter.ts";
 import { CodexAppServerClient } from "./child/app-server-client.ts";
 import { startChildLife } from "./child/child-life.ts";
 import { createChildOutput } from "./child/child-output.ts";
@@ -30,9 +30,9 @@ import { LIMITS } from "./core/limits.ts";
 import type { ChildSize, ThreadHolder } from "./core/processes.ts";
 import type { Identity } from "./core/records.ts";
 import { redact } from "./core/redact.ts";
-import { createChildWatch, type ChildWatch, type ChildWatchOptions } from "./service/child-watch.ts";
+import { createChildWatch, type ChildWatch, type ChildWatchOptions } from "./service/app-server/child-watch.ts";
+import type { Ingest } from "./service/events/ingest.ts";
 import type { LoginPlace } from "./service/explain.ts";
-import type { Ingest } from "./service/ingest.ts";
 import type { CodexdStore } from "./service/tables.ts";
 
 /** What is asked of the machine about the child; null where it cannot be told. */

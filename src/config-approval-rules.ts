@@ -1,7 +1,7 @@
 // The file of `--approval-rules`, read once at the start.
 //
-// What rules match stands in service/approval-rules.ts. Invariants: the file decides what runs as this user, so one
-// that somebody else could have written is refused; nothing of a bad file is used.
+// What rules match stands in service/approvals/approval-rules.ts. Invariants: the file decides what runs as this user,
+// so one that somebody else could have written is refused; nothing of a bad file is used.
 
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";

@@ -13,7 +13,7 @@ import { systemUuid } from "./core/ids.ts";
 import type { Finding, FindingSubject, Inspection, RunningDaemon, StartOutlook } from "./core/inspection.ts";
 import { LIMITS } from "./core/limits.ts";
 import type { RunRecord } from "./core/runs.ts";
-import { readWholeRun } from "./service/run-requests.ts";
+import { readWholeRun } from "./service/runs/run-requests.ts";
 import { tableSpecs, type CodexdTables } from "./service/tables.ts";
 import { storeOptions } from "./state-store.ts";
 import { loadDaemonState } from "./store/daemon-state.ts";

@@ -14,7 +14,7 @@ import {
   decodeDecideApproval, decodeForkThread, decodeNameThread, decodeReviewThread, decodeRpc, decodeUpload,
 } from "../src/service/codex-inputs.ts";
 import { decodeCreateSession, decodeStartTurn } from "../src/service/inputs.ts";
-import { decodeStartRun } from "../src/service/run-inputs.ts";
+import { decodeStartRun } from "../src/service/runs/run-inputs.ts";
 import { createServiceRig } from "./support/service-rig.ts";
 
 const words = (text: string): string[] => text.trim().split(/\s+/);

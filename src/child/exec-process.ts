@@ -1,8 +1,8 @@
 // Runs one `codex exec` to its end: what is asked in, what it came to out.
 //
-// Deliberately no queue and no record (service/runs.ts). Invariants: it never rejects, whatever the machine is short of
-// becomes an outcome; no shell, and nothing of the request reaches the command line unchecked; when it resolves,
-// nothing that the run has started is known to live unless `stop.survived` names it.
+// Deliberately no queue and no record (service/runs/runs.ts). Invariants: it never rejects, whatever the machine is
+// short of becomes an outcome; no shell, and nothing of the request reaches the command line unchecked; when it
+// resolves, nothing that the run has started is known to live unless `stop.survived` names it.
 
 import { randomBytes } from "node:crypto";
 import { access, constants, open, rm, stat } from "node:fs/promises";

@@ -1,6 +1,6 @@
 // What Codex leaves running: found by whose it is, and ended.
 //
-// Deliberately not when (service/turn-leftovers.ts for a session, swept-child.ts for the child). A process is a
+// Deliberately not when (service/turns/turn-leftovers.ts for a session, swept-child.ts for the child). A process is a
 // thread's when it carries the thread's mark and lies below the living child, or carries the mark of this codexd too.
 // It is an earlier child's when it is in that child's session (what Codex starts for itself carries no mark), or when
 // it carries codexd's mark and is older than the living child, or lies below such a one. Invariant: nothing else is

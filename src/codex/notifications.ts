@@ -1,7 +1,7 @@
 // What the app-server tells, as a table: one row a method, notification in, event out.
 //
 // Pure and lossless: `detail` is Codex's `params` with ids lifted to where filters look for them, and a method
-// without a row passes whole as `app-server.notification`. State is changed in service/ingest.ts, never here.
+// without a row passes whole as `app-server.notification`. State is changed in service/events/ingest.ts, never here.
 
 import { isObject } from "../base/decode.ts";
 import { messageLine, type EventDetail, type EventDraft, type EventLevel, type EventType } from "../core/event.ts";

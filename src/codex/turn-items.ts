@@ -1,7 +1,8 @@
 // What the items of an app-server's thread say of the work that was done: commands and file changes, into a log.
 //
 // Pure and lenient: an item of another type, or without what is looked for, changes nothing. The plan and the diff
-// are no items (service/receipts.ts). Invariant: a command that was declined, or never allowed to begin, is none.
+// are no items (service/receipts/receipts.ts). Invariant: a command that was declined, or never allowed to begin, is
+// none.
 
 import { isObject } from "../base/decode.ts";
 import type { FileChangeReceipt } from "../core/records.ts";

@@ -1,7 +1,7 @@
 // Rules that answer approvals in a person's place, as their file has them: text -> rules, or what is wrong and where.
 //
-// What a rule matches stands in service/approval-rules.ts. Invariant: what could make a rule match more than its
-// author meant is refused: unknown members, null, empty lists, conditions that the rule's kinds do not have.
+// What a rule matches stands in service/approvals/approval-rules.ts. Invariant: what could make a rule match more than
+// its author meant is refused: unknown members, null, empty lists, conditions that the rule's kinds do not have.
 
 import {
   array, DecodeError, either, isObject, nonEmptyString, object, oneOf, optional, required, type Decoder,

@@ -1,7 +1,7 @@
 // An approval: a question that Codex asked and that waits for a decision, and what a caller may decide.
 //
-// Only shapes: which answers a method takes stands in codex/server-answers.ts, who decides in service/approvals.ts.
-// Every field of a record is always there; null means absent. The names are public API.
+// Only shapes: which answers a method takes stands in codex/server-answers.ts, who decides in
+// service/approvals/approvals.ts. Every field of a record is always there; null means absent. The names are public API.
 
 export const APPROVAL_KINDS = [
   "command", "file_change", "permissions", "user_input", "mcp_elicitation", "tool_call", "other",

@@ -1,7 +1,7 @@
 // The first answer to a request with an Idempotency-Key, as it is kept to be given again.
 //
-// Only the shape: what keeps it, and for how long, stands in service/idempotency.ts. Invariant: a key that comes again
-// after its time gets another record, so that the order of the records is that of their beginnings.
+// Only the shape: what keeps it, and for how long, stands in service/idempotency/idempotency.ts. Invariant: a key that
+// comes again after its time gets another record, so that the order of the records is that of their beginnings.
 
 export interface KeptAnswer {
   /** As the caller has sent it. */

@@ -1,6 +1,6 @@
 // What the daemon says of itself: the shapes of status, snapshot and readiness that daemon, library and client share.
 //
-// Only shapes and words; service/status.ts fills them. The names are public API.
+// Only shapes and words; service/status/status.ts fills them. The names are public API.
 
 import type { CodexdConfig } from "./config.ts";
 import type { CodexdEvent } from "./event.ts";

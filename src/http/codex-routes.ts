@@ -6,7 +6,7 @@
 import { array, described, nonEmptyString, string, type Decoder } from "../base/decode.ts";
 import type { ForkThreadInput, ReviewThreadInput, RpcInput } from "../core/requests.ts";
 import { decodeForkThread, decodeNameThread, decodeReviewThread, decodeRpc } from "../service/codex-inputs.ts";
-import { BEGUN_WORK, FORKED_THREAD, type BegunWork } from "../service/kept-forms.ts";
+import { BEGUN_WORK, FORKED_THREAD, type BegunWork } from "../service/idempotency/kept-forms.ts";
 import { flagField, PAGE_SHAPE, textField } from "./query.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { bodyOf, idOf, NO_BODY, route, type Route } from "./route.ts";

@@ -4,7 +4,7 @@
 // kinds of stream), never from what a caller sends, so that nobody can make the figures grow.
 
 import type { ErrorCode } from "../core/errors.ts";
-import { byLabel, type MetricFamily } from "../service/metrics.ts";
+import { byLabel, type MetricFamily } from "../service/status/metrics.ts";
 import { STREAM_KINDS, type StreamKind, type Streams } from "./streams.ts";
 
 export interface EdgeTally {

@@ -3,7 +3,7 @@
 // Only the writing; what is measured is the services' and the edge's matter. Invariant: whatever stands in a help text
 // or a label, the answer stays well-formed: each sample is one line.
 
-import type { MetricFamily, MetricSample } from "../service/metrics.ts";
+import type { MetricFamily, MetricSample } from "../service/status/metrics.ts";
 
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 

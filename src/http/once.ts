@@ -1,14 +1,14 @@
 // `Idempotency-Key` on the wire: what a request's key is bound to, and the answer that says it was given before.
 //
-// Deliberately without memory: what was answered is the service's matter (service/idempotency.ts). Invariant: the same
-// request gives the same hash, however its JSON is laid out and in whatever order its members come.
+// Deliberately without memory: what was answered is the service's matter (service/idempotency/idempotency.ts).
+// Invariant: the same request gives the same hash, however its JSON is laid out and in whatever order its members come.
 
 import { hash } from "node:crypto";
 import { isObject } from "../base/decode.ts";
 import { CodexdError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { IdempotencyService, KeyedRequest, Keeping } from "../service/idempotency.ts";
-import type { KeptForm } from "../service/kept-forms.ts";
+import type { IdempotencyService, KeyedRequest, Keeping } from "../service/idempotency/idempotency.ts";
+import type { KeptForm } from "../service/idempotency/kept-forms.ts";
 import type { RequestBody } from "./body.ts";
 import type { HeaderFields } from "./headers.ts";
 import type { Answer, DataAnswer } from "./route.ts";

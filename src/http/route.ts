@@ -3,16 +3,16 @@
 // Deliberately not the routes themselves: those are one table, in routes.ts. Routing, `Allow`, decoding and the
 // description of the API all come from these fields, so none of them can differ from the others.
 
-import type { Socket } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { described, type Decoder } from "../base/decode.ts";
 import type { JsonSchema } from "../base/json-schema.ts";
 import type { Logger } from "../base/log.ts";
 import { LIMITS } from "../core/limits.ts";
 import { decodeNothing } from "../service/inputs.ts";
-import type { ProcessMetrics } from "../service/process-metrics.ts";
 import type { Services } from "../service/services.ts";
+import type { ProcessMetrics } from "../service/status/process-metrics.ts";
 import type { RawBody, RawBodyRule, RequestBody } from "./body.ts";
 import type { EdgeTally } from "./edge-tally.ts";
 import type { Pass } from "./guard.ts";

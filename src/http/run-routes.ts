@@ -4,8 +4,8 @@
 
 import { integer, oneOf } from "../base/decode.ts";
 import { RUN_STATUSES, RUN_STREAMS, type StartRunInput } from "../core/runs.ts";
-import { queuedRun } from "../service/kept-forms.ts";
-import { decodeStartRun } from "../service/run-inputs.ts";
+import { queuedRun } from "../service/idempotency/kept-forms.ts";
+import { decodeStartRun } from "../service/runs/run-inputs.ts";
 import { flagField, numberField, PAGE_SHAPE, textField } from "./query.ts";
 import { bodyOf, idOf, NO_BODY, route, type Route } from "./route.ts";
 import { runOutputAnswer } from "./run-output.ts";

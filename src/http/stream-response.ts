@@ -8,12 +8,12 @@ import type { Timer } from "../base/clock.ts";
 import { CodexdError, errorMessage } from "../core/errors.ts";
 import type { EventGap } from "../core/event.ts";
 import { LIMITS } from "../core/limits.ts";
-import { expired } from "../service/event-gaps.ts";
+import { expired } from "../service/events/event-gaps.ts";
 import type { EventSink, EventStream } from "../service/services.ts";
 import type { Encoder } from "./event-frames.ts";
 import { filterOf, type FilterQuery } from "./event-query.ts";
-import { SECURITY_HEADERS } from "./reply.ts";
 import { Outbox } from "./outbox.ts";
+import { SECURITY_HEADERS } from "./reply.ts";
 import type { EdgeContext } from "./route.ts";
 import type { OpenStream, StreamKind } from "./streams.ts";
 

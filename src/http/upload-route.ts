@@ -8,7 +8,7 @@ import { DecodeError, described, nonEmptyString } from "../base/decode.ts";
 import { LIMITS } from "../core/limits.ts";
 import { UPLOAD_MEDIA_TYPES } from "../core/requests.ts";
 import { decodeUpload } from "../service/codex-inputs.ts";
-import { UPLOAD } from "../service/kept-forms.ts";
+import { UPLOAD } from "../service/idempotency/kept-forms.ts";
 import { textField } from "./query.ts";
 import { route, type BodyDecoder, type Route } from "./route.ts";
 

@@ -2,7 +2,7 @@
 // Deliberately only the login: a hint that is wrong half the time is worse than none.
 
 import { isObject } from "../base/decode.ts";
-import type { OpenTurn, TurnOutcome } from "./open-turn.ts";
+import type { OpenTurn, TurnOutcome } from "./turns/open-turn.ts";
 
 export interface LoginPlace {
   readonly user: string;

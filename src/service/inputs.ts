@@ -10,7 +10,7 @@ import { absolutePath, metadata, policy, word } from "../core/input-fields.ts";
 import { LIMITS } from "../core/limits.ts";
 import { SANDBOX_MODES, SESSION_PURPOSES, type ApprovalPolicy } from "../core/records.ts";
 import type { CreateSessionInput, StartTurnInput } from "../core/requests.ts";
-import { INPUT_ITEM_SCHEMA } from "./input-items.ts";
+import { INPUT_ITEM_SCHEMA } from "./turns/input-items.ts";
 
 const namedPolicy = either(word, anyObject, "a policy's name or an object");
 

@@ -12,9 +12,9 @@ import type {
 } from "../core/requests.ts";
 import type { RunRecord, RunStream, RunSummary, StartRunInput } from "../core/runs.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../core/status.ts";
-import type { IdempotencyService, Keeping } from "./idempotency.ts";
-import type { BegunWork, CreatedSession } from "./kept-forms.ts";
-import type { MetricsService } from "./metrics.ts";
+import type { IdempotencyService, Keeping } from "./idempotency/idempotency.ts";
+import type { BegunWork, CreatedSession } from "./idempotency/kept-forms.ts";
+import type { MetricsService } from "./status/metrics.ts";
 
 export interface Services {
   readonly sessions: SessionService;

@@ -8,11 +8,11 @@ import type { ReceiptMark } from "../core/receipt-mark.ts";
 import { NO_WORK, turnKey, type SessionRecord, type TurnRecord } from "../core/records.ts";
 import type { RunRecord } from "../core/runs.ts";
 import type { Store, TableSpec } from "../store/types.ts";
-import { ANSWER_PARTS } from "./answer-parts.ts";
-import { APPROVAL_PARTS } from "./approval-parts.ts";
-import { MARK_PARTS } from "./mark-parts.ts";
-import { SESSION_PARTS } from "./session-parts.ts";
-import { TURN_PARTS } from "./turn-parts.ts";
+import { APPROVAL_PARTS } from "./approvals/approval-parts.ts";
+import { ANSWER_PARTS } from "./idempotency/answer-parts.ts";
+import { MARK_PARTS } from "./receipts/mark-parts.ts";
+import { SESSION_PARTS } from "./sessions/session-parts.ts";
+import { TURN_PARTS } from "./turns/turn-parts.ts";
 
 export type CodexdTables = {
   readonly session: SessionRecord;

@@ -1,5 +1,5 @@
 // What `codex exec --json` says of the work that was done: on transcripts of the real one, and on odd objects.
-// Pure: the receipts that come of it are made in test/service/run-work.test.ts.
+// Pure: the receipts that come of it are made in test/service/runs/run-work.test.ts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

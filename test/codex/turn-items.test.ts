@@ -1,5 +1,5 @@
 // What items say of the work that was done, in the shapes of both versions, and in shapes that nobody has seen yet.
-// Pure: whole transcripts are read in test/service/receipts-of-captures.test.ts.
+// Pure: whole transcripts are read in test/service/receipts/receipts-of-captures.test.ts.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { decodeStartRun } from "../../src/service/run-inputs.ts";
+import { decodeStartRun } from "../../src/service/runs/run-inputs.ts";
 import { CODEX_VERSION, CODEX_VERSIONS } from "../support/codex-install.ts";
 import { isRunning } from "../support/exec-run.ts";
 import { pidOfCommand, prepareRealExec, type ExecEnd, type RealExec } from "../support/real-exec.ts";

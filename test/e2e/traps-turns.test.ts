@@ -2,7 +2,7 @@
 // or cut, ids that come again, a second turn that is none.
 //
 // Each name has the numbers of its traps. Which of them differ between the versions stands in differences.test.ts;
-// those that a transcript shows whole are in service/turns-on-the-wire.test.ts.
+// those that a transcript shows whole are in service/turns/turns-on-the-wire.test.ts.
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { createSseParser } from "../../src/protocol/sse.ts";
-import { createEvents } from "../../src/service/events.ts";
+import { createEvents } from "../../src/service/events/events.ts";
 import type { CodexdStore } from "../../src/service/tables.ts";
 import { closedSegments, damage, diskWithJournal, SEGMENTS } from "../support/damaged-journal.ts";
 import { openTestStore } from "../support/disk-store.ts";

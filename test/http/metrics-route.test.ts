@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS } from "../../src/core/limits.ts";
 import { METRICS_TYPE } from "../../src/http/metrics-text.ts";
-import { single } from "../../src/service/metrics.ts";
+import { single } from "../../src/service/status/metrics.ts";
 import { startEdge, TOKEN, type EdgeUnderTest } from "../support/edge-under-test.ts";
 import { readPrometheus, type ReadFamily } from "../support/prometheus.ts";
 import { openRaw, requestBytes } from "../support/raw-http.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { metricsText } from "../../src/http/metrics-text.ts";
-import { byLabel, single } from "../../src/service/metrics.ts";
+import { byLabel, single } from "../../src/service/status/metrics.ts";
 import { readPrometheus } from "../support/prometheus.ts";
 
 test("a family is its help, its type, and a line a sample", () => {

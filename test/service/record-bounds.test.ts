@@ -9,8 +9,8 @@ import { policyOf, readThreadFacts, readTurnId } from "../../src/codex/methods.t
 import { idOf, threadIdOf, turnIdOf } from "../../src/codex/notifications.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { decodeCreateSession, decodeStartTurn } from "../../src/service/inputs.ts";
-import { endedRecord, ownEnd, queuedRecord, withWhole } from "../../src/service/run-records.ts";
-import { settingsTaken } from "../../src/service/thread-settings.ts";
+import { endedRecord, ownEnd, queuedRecord, withWhole } from "../../src/service/runs/run-records.ts";
+import { settingsTaken } from "../../src/service/sessions/thread-settings.ts";
 import { asking, COMMAND, newest } from "../support/asking.ts";
 import { createServiceRig } from "../support/service-rig.ts";
 

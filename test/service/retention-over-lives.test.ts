@@ -11,7 +11,7 @@ import type { CodexdPaths } from "../../src/core/config.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import type { TurnRecord } from "../../src/core/records.ts";
 import { createRecordRetention, type RecordRetention } from "../../src/service/retention.ts";
-import { removeUnrecorded } from "../../src/service/run-recovery.ts";
+import { removeUnrecorded } from "../../src/service/runs/run-recovery.ts";
 import { tableSpecs, type CodexdStore } from "../../src/service/tables.ts";
 import { openRunFiles, type RunFiles } from "../../src/store/run-files.ts";
 import { openStore } from "../../src/store/store.ts";

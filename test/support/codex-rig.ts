@@ -2,12 +2,12 @@
 // What a method has no row for is refused as Codex refuses it.
 
 import type { Clock } from "../../src/base/clock.ts";
-import { createCodexAbout } from "../../src/service/codex-about.ts";
-import { createCodexRpc } from "../../src/service/codex-rpc.ts";
-import { createCodexThreads } from "../../src/service/codex-threads.ts";
-import { createInterrupts } from "../../src/service/interrupts.ts";
+import { createCodexAbout } from "../../src/service/app-server/codex-about.ts";
+import { createCodexRpc } from "../../src/service/app-server/codex-rpc.ts";
 import type { CodexService, ThreadService } from "../../src/service/services.ts";
-import { createThreads } from "../../src/service/threads.ts";
+import { createCodexThreads } from "../../src/service/sessions/codex-threads.ts";
+import { createThreads } from "../../src/service/sessions/threads.ts";
+import { createInterrupts } from "../../src/service/turns/interrupts.ts";
 import { codexRefusal } from "./fake-app-server.ts";
 import { createServiceRig, heldClock, type ServiceRig } from "./service-rig.ts";
 

@@ -5,7 +5,7 @@ import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
 import type { CallOptions } from "../../src/child/rpc-client.ts";
 import { CodexdError } from "../../src/core/errors.ts";
 import type { ChildState } from "../../src/core/records.ts";
-import type { AppServerCalls, AppServerGate, RunningAppServer } from "../../src/service/app-server.ts";
+import type { AppServerCalls, AppServerGate, RunningAppServer } from "../../src/service/app-server/app-server.ts";
 
 type Method = "threadStart" | "threadResume" | "turnStart" | "turnSteer" | "turnInterrupt" | "call";
 type Answer = (params: Record<string, unknown>) => unknown;

@@ -2,7 +2,7 @@
 //
 // Deliberately without rules: a test says whether what is given counts as given before.
 
-import type { IdempotencyService, KeyedRequest } from "../../src/service/idempotency.ts";
+import type { IdempotencyService, KeyedRequest } from "../../src/service/idempotency/idempotency.ts";
 
 export class FakeIdempotency implements IdempotencyService {
   readonly asked: KeyedRequest[] = [];

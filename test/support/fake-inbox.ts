@@ -2,7 +2,7 @@
 // Deliberately without answers, events and records.
 
 import type { ApprovalRecord } from "../../src/core/approvals.ts";
-import type { Approvals } from "../../src/service/approvals.ts";
+import type { Approvals } from "../../src/service/approvals/approvals.ts";
 import { makeApproval } from "./fake-services.ts";
 
 export interface FakeInbox extends Pick<Approvals, "pendingOf" | "onPending"> {

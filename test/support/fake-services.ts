@@ -11,11 +11,11 @@ import type { SessionRecord, TurnRecord } from "../../src/core/records.ts";
 import type { AcceptedTurn, StartTurnInput, StopOutcome, UploadMediaType } from "../../src/core/requests.ts";
 import { runSummary, type RunRecord, type RunStream, type StartRunInput } from "../../src/core/runs.ts";
 import type { Readiness, ServiceStatus, StatusSnapshot } from "../../src/core/status.ts";
-import type { MetricFamily } from "../../src/service/metrics.ts";
 import type {
   ApprovalService, ChildService, CodexService, RunOutput, RunService, Services, SessionService, StatusService,
   ThreadService, TurnService, TurnWait, UploadService,
 } from "../../src/service/services.ts";
+import type { MetricFamily } from "../../src/service/status/metrics.ts";
 import { FakeEvents, makeEvent } from "./fake-events.ts";
 import { FakeIdempotency } from "./fake-idempotency.ts";
 

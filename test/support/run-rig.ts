@@ -2,14 +2,14 @@
 // Nothing ends by itself: a test says what a process prints, and how it ends.
 
 import { silentLogger, type Logger } from "../../src/base/log.ts";
+import type { StopReport } from "../../src/core/processes.ts";
 import type {
   CodexExecRequest, RunExecutor, RunOutcome, RunRecord, RunResult, StartRunInput,
 } from "../../src/core/runs.ts";
-import type { StopReport } from "../../src/core/processes.ts";
-import { createTally, type Tally } from "../../src/service/tally.ts";
-import { createReceiptMarks } from "../../src/service/receipt-marks.ts";
-import { watchRuns } from "../../src/service/run-state.ts";
-import { createRuns, type Runs } from "../../src/service/runs.ts";
+import { createReceiptMarks } from "../../src/service/receipts/receipt-marks.ts";
+import { watchRuns } from "../../src/service/runs/run-state.ts";
+import { createRuns, type Runs } from "../../src/service/runs/runs.ts";
+import { createTally, type Tally } from "../../src/service/status/tally.ts";
 import { createWorkGate, type WorkGate } from "../../src/service/work-gate.ts";
 import { openRunFiles, type RunFiles } from "../../src/store/run-files.ts";
 import { SimulatedDisk } from "./disk-simulator.ts";
